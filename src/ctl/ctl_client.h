@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The client's side of control.sock (JSON-RPC 2.0, one line a message).
+ */
+#ifndef CTL_CTL_CLIENT_H
+#define CTL_CTL_CLIENT_H
+
+#include "ctl/ctl.h"
+
+/* Sends one request and waits for its answer; notifications on the way go to `progress` (may be
+ * NULL).  Takes `params`.  The answer is a new reference in *ret.
+ * Errors: what relupd answered; REL_E_NO_DAEMON; REL_E_TIMEOUT after --timeout; REL_E_INTERRUPTED
+ * after Ctrl-C.  `operation` (may be NULL): a request that begins an operation; once its id is
+ * known, a connection that is lost is made again for 10 s and the operation attached to. */
+struct ctl_request {
+	const char *method;
+	json_t *params;
+	void (*progress)(void *ctx, const json_t *operation);
+	void *ctx;
+	bool operation;
+};
+int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret, struct rel_err *err)
+    RTE_MUST_CHECK;
+
+/* ctl_table.c: columns as wide as their widest cell; cells are copied. */
+struct ctl_table {
+	size_t columns, rows, cap;
+	char **cells;
+	bool failed;
+};
+void ctl_table_init(struct ctl_table *t, size_t columns);
+void ctl_table_cell(struct ctl_table *t, const char *text); /* row by row; NULL prints as "-" */
+void ctl_table_cellf(struct ctl_table *t, const char *fmt, ...) RTE_PRINTF(2, 3);
+void ctl_table_print(struct ctl_table *t, FILE *f); /* and frees */
+
+#endif

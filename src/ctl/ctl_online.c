@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The verbs that change what runs: upgrade, downgrade, rollback; and attach, which waits for one of
+ * them again.  The outcome decides the exit status (formats.md).
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ctl_client.h"
+
+enum { O_REHEARSE = 1, O_MAX_PAUSE };
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s != NULL ? s : "";
+}
+
+static json_int_t
+int_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* ------------------------------------------------------------------ progress */
+
+struct progress {
+	struct ctl *c;
+	char last[256];
+};
+
+/* A line a phase; the daemon may tell the same one twice. */
+static void
+show_progress(void *ctx, const json_t *op)
+{
+	struct progress *p = ctx;
+	struct ctl *c = p->c;
+	const char *text = text_of(op, "text");
+	if (c->quiet || c->format == CTL_JSON || text[0] == '\0' || strcmp(text, p->last) == 0)
+		return;
+	snprintf(p->last, sizeof(p->last), "%s", text);
+	bool first = text_of(op, "from")[0] == '\0';
+	fprintf(c->err, "%s %s%s%s: %s\n", text_of(op, "kind"), text_of(op, "from"),
+	    first ? "" : " -> ", text_of(op, "to"), text);
+	fflush(c->err);
+}
+
+/* ------------------------------------------------------------------ the outcome */
+
+static int
+outcome_status(const json_t *result)
+{
+	static const struct {
+		const char *outcome;
+		int status;
+	} table[] = {{"upgraded", 0}, {"blocked", 7}, {"rolled_back", 5}, {"mixed", 6}};
+	const char *outcome = text_of(result, "outcome");
+	for (size_t i = 0; i < NELEM(table); i++)
+		if (strcmp(outcome, table[i].outcome) == 0)
+			return table[i].status;
+	const json_t *error = json_object_get(result, "error");
+	if (!json_is_object(error))
+		return 0; /* unchanged: it ran already */
+	/* Unchanged is 1, or 4 or 10 where those say more; 130 and its like speak of relctl itself. */
+	int status = rel_err_exit(rel_err_code_of(text_of(error, "code")));
+	return status == 4 || status == 10 ? status : 1;
+}
+
+static void
+print_us(FILE *f, json_int_t us)
+{
+	if (us < 10000)
+		fprintf(f, "%" JSON_INTEGER_FORMAT " us", us);
+	else if (us < 10000000)
+		fprintf(f, "%" JSON_INTEGER_FORMAT " ms", us / 1000);
+	else
+		fprintf(f, "%" JSON_INTEGER_FORMAT " s", us / 1000000);
+}
+
+static void
+print_figures(FILE *f, const json_t *r)
+{
+	fprintf(f, "%" JSON_INTEGER_FORMAT " instruction%s, %" JSON_INTEGER_FORMAT " worker%s",
+	    int_of(r, "steps"), int_of(r, "steps") == 1 ? "" : "s", int_of(r, "workers"),
+	    int_of(r, "workers") == 1 ? "" : "s");
+	fputs(", longest pause ", f);
+	print_us(f, int_of(r, "longest_pause_us"));
+	fputs(", suspended ", f);
+	print_us(f, int_of(r, "suspended_us"));
+	fputs(", in all ", f);
+	print_us(f, int_of(r, "total_us"));
+	fputc('\n', f);
+}
+
+/* What is so now, and what was done to whom. */
+static void
+print_state(struct ctl *c, const json_t *r, const char *outcome)
+{
+	if (strcmp(outcome, "mixed") == 0)
+		fputs("state: neither finished nor taken back; `relctl status` says what runs what\n",
+		    c->err);
+	else if (text_of(r, "from")[0] == '\0')
+		fputs("state: nothing runs\n", c->err);
+	else
+		fprintf(c->err, "state: everything runs %s%s\n", text_of(r, "from"),
+		    strcmp(outcome, "rolled_back") == 0 ? " again" : "; nothing was changed");
+	json_t *killed = json_object_get(r, "killed");
+	for (size_t i = 0; i < json_array_size(killed); i++)
+		fprintf(c->err, "killed and started again: %s\n",
+		    json_string_value(json_array_get(killed, i)));
+}
+
+static void
+print_failure(struct ctl *c, const json_t *r)
+{
+	const json_t *error = json_object_get(r, "error");
+	const char *outcome = text_of(r, "outcome");
+	struct rel_err err = REL_ERR_INIT;
+	enum rel_ecode code = rel_err_code_of(text_of(error, "code"));
+	const char *from = text_of(r, "from"); /* "": the first start on this root */
+	rel_err_set(&err, code != REL_OK ? code : REL_E_INTERNAL, "%s%s%s: %s: %s", from,
+	    from[0] != '\0' ? " -> " : "", text_of(r, "to"), outcome, text_of(error, "message"));
+	if (strcmp(outcome, "mixed") == 0)
+		rel_err_hint(&err, "a worker that hangs is ended by `kill PID`: relupd starts it again");
+	else if (text_of(error, "hint")[0] != '\0')
+		rel_err_hint(&err, "%s", text_of(error, "hint"));
+	snprintf(err.file, sizeof(err.file), "%s", text_of(error, "file"));
+	err.line = (unsigned)int_of(error, "line");
+	err.column = (unsigned)int_of(error, "column");
+	ctl_error(c, &err);
+	if (!c->quiet)
+		print_state(c, r, outcome);
+}
+
+static int
+print_result(struct ctl *c, const json_t *r)
+{
+	int status = outcome_status(r);
+	if (c->format == CTL_JSON) {
+		json_t *copy = json_deep_copy(r);
+		int rc = ctl_json(c, copy);
+		return rc != 0 ? rc : status;
+	}
+	if (json_is_object(json_object_get(r, "error"))) {
+		print_failure(c, r);
+	} else if (strcmp(text_of(r, "outcome"), "unchanged") == 0) {
+		fprintf(c->out, "unchanged: %s runs already\n", text_of(r, "to"));
+	} else if (text_of(r, "from")[0] == '\0') {
+		fprintf(c->out, "%s: %s runs\n", text_of(r, "outcome"), text_of(r, "to"));
+	} else {
+		fprintf(c->out, "%s: %s -> %s\n", text_of(r, "outcome"), text_of(r, "from"),
+		    text_of(r, "to"));
+		print_figures(c->out, r);
+	}
+	return status;
+}
+
+/* ------------------------------------------------------------------ the verbs */
+
+static int
+run_operation(struct ctl *c, const char *method, json_t *params)
+{
+	struct rel_err err = REL_ERR_INIT;
+	json_t *result = NULL;
+	struct progress progress = {.c = c};
+	const struct ctl_request rq = {.method = method, .params = params, .progress = show_progress,
+	    .ctx = &progress, .operation = true};
+	if (params == NULL) {
+		rel_err_nomem(&err);
+		return ctl_error(c, &err);
+	}
+	if (ctl_request(c, &rq, &result, &err) != 0)
+		return ctl_error(c, &err);
+	int status = print_result(c, result);
+	json_decref(result);
+	return status;
+}
+
+/* Both are told here, where their options have names, and with the daemon absent too. */
+static int
+check_options(const char *rehearse, const char *pause, dur_ns_t *ret_pause, struct rel_err *err)
+{
+	static const char *const words[] = {"auto", "never", "always"};
+	size_t i = 0;
+	while (rehearse != NULL && i < NELEM(words) && strcmp(rehearse, words[i]) != 0)
+		i++;
+	if (i == NELEM(words))
+		return rel_err_set(err, REL_E_USAGE, "--rehearse is auto, never or always, not `%s`",
+		    rehearse);
+	struct rel_err why = REL_ERR_INIT;
+	if (pause == NULL)
+		return 0;
+	if (rel_dur_parse(pause, ret_pause, &why) != 0)
+		return rel_err_set(err, REL_E_USAGE, "--max-pause: %s", why.text);
+	if (*ret_pause < DUR_MS || *ret_pause > 3600 * DUR_S)
+		return rel_err_set(err, REL_E_USAGE, "--max-pause is between 1ms and 1h");
+	return 0;
+}
+
+static json_t *
+params_of(const struct ctl_args *a, struct rel_err *err)
+{
+	const char *rehearse = ctl_args_value(a, O_REHEARSE), *pause = ctl_args_value(a, O_MAX_PAUSE);
+	dur_ns_t d = 0;
+	if (check_options(rehearse, pause, &d, err) != 0)
+		return NULL;
+	json_t *p = json_object();
+	int rc = p == NULL ? -1 : 0;
+	if (a->arg_count > 0)
+		rc |= json_object_set_new(p, "version", json_string(a->args[0]));
+	if (rehearse != NULL)
+		rc |= json_object_set_new(p, "rehearse", json_string(rehearse));
+	if (pause != NULL)
+		rc |= json_object_set_new(p, "max_pause_ms", json_integer(d / DUR_MS));
+	if (rc == 0)
+		return p;
+	json_decref(p);
+	rel_err_nomem(err);
+	return NULL;
+}
+
+static int
+change(struct ctl *c, const struct ctl_args *a, const char *method)
+{
+	struct rel_err err = REL_ERR_INIT;
+	json_t *params = params_of(a, &err);
+	return params != NULL ? run_operation(c, method, params) : ctl_error(c, &err);
+}
+
+static int
+upgrade(struct ctl *c, const struct ctl_args *a)
+{
+	return change(c, a, "upgrade");
+}
+
+static int
+downgrade(struct ctl *c, const struct ctl_args *a)
+{
+	return change(c, a, "downgrade");
+}
+
+static int
+rollback(struct ctl *c, const struct ctl_args *a)
+{
+	return change(c, a, "rollback");
+}
+
+static int
+attach(struct ctl *c, const struct ctl_args *a)
+{
+	(void)a;
+	return run_operation(c, "attach", json_object());
+}
+
+static int
+call(struct ctl *c, const struct ctl_args *a)
+{
+	struct rel_err err = REL_ERR_INIT;
+	json_error_t je;
+	json_t *result = NULL;
+	json_t *request = json_loads(a->args[1], JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &je);
+	if (request == NULL) {
+		rel_err_set(&err, REL_E_USAGE, "the request is not JSON: %s", je.text);
+		return ctl_error(c, &err);
+	}
+	const struct ctl_request rq = {.method = "call",
+	    .params = json_pack("{s:s, s:o}", "worker", a->args[0], "request", request)};
+	if (ctl_request(c, &rq, &result, &err) != 0)
+		return ctl_error(c, &err);
+	return ctl_json(c, result);
+}
+
+static const struct ctl_opt change_opts[] = {
+    {O_REHEARSE, "rehearse", "auto|never|always",
+	"run code_change in a forked copy of each worker first (auto: yes)"},
+    {O_MAX_PAUSE, "max-pause", "D", "give up a bracket that is not decided in this time (1s)"},
+    {0, NULL, NULL, NULL},
+};
+
+const struct ctl_verb ctl_verbs_online[] = {
+    {.name = "upgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--max-pause D]",
+	.help = "move the running system to a release", .min_args = 1, .max_args = 1,
+	.opts = change_opts, .run = upgrade},
+    {.name = "downgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--max-pause D]",
+	.help = "as upgrade, but only by a down script", .min_args = 1, .max_args = 1,
+	.opts = change_opts, .run = downgrade},
+    {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--max-pause D]",
+	.help = "go back to the release that was permanent before", .max_args = 0,
+	.opts = change_opts, .run = rollback},
+    {.name = "attach", .synopsis = "", .help = "wait for the operation under way, or show the last",
+	.run = attach},
+    {.name = "call", .synopsis = "WORKER JSON", .help = "ask a worker's callback module",
+	.min_args = 2, .max_args = 2, .run = call},
+    {.name = NULL},
+};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How relctl says things: errors (text on stderr, or one JSON object on stdout), JSON data, notes.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "proto/proto.h"
+
+/* ------------------------------------------------------------------ text */
+static void
+text_place(FILE *f, const struct rel_err *e)
+{
+	if (e->file[0] == '\0')
+		return;
+	fprintf(f, "%s:", e->file);
+	if (e->line != 0)
+		fprintf(f, "%u:%u:", e->line, e->column);
+	fputc(' ', f);
+}
+
+static void
+text_problem(struct ctl *c, enum doc_severity severity, const struct rel_err *e)
+{
+	const char *word = severity == DOC_ERROR ? "error" : "warning";
+	const char *on = !c->color ? "" : severity == DOC_ERROR ? "\033[1;31m" : "\033[1;33m";
+	fprintf(c->err, "relctl: %s%s:%s ", on, word, c->color ? "\033[0m" : "");
+	text_place(c->err, e);
+	fprintf(c->err, "%s\n", e->text);
+}
+
+static void
+text_hint(struct ctl *c, const struct rel_err *e)
+{
+	const char *hint = rel_err_hint_of(e);
+	if (!c->quiet && hint[0] != '\0')
+		fprintf(c->err, "hint: %s\n", hint);
+}
+
+/* ------------------------------------------------------------------ JSON */
+/* Without memory even for saying so, this text is what is left. */
+static void
+json_out(struct ctl *c, json_t *v)
+{
+	char *text = v != NULL ? doc_json_pretty(v) : NULL;
+	fputs(text != NULL ? text
+			   : "{\"error\":{\"code\":\"out_of_memory\",\"message\":\"out of "
+			     "memory\"}}\n",
+	    c->out);
+	free(text);
+	json_decref(v);
+}
+
+int
+ctl_json(struct ctl *c, json_t *v)
+{
+	int status = v != NULL ? 0 : rel_err_exit(REL_E_NOMEM);
+	json_out(c, v);
+	return status;
+}
+
+/* ------------------------------------------------------------------ one error, many problems */
+int
+ctl_error(struct ctl *c, const struct rel_err *err)
+{
+	if (c->format == CTL_JSON) {
+		json_t *o = json_object(), *e = proto_err_json(err);
+		json_out(c, json_object_set_new(o, "error", e) == 0 ? o : (json_decref(o), NULL));
+	} else {
+		text_problem(c, DOC_ERROR, err);
+		text_hint(c, err);
+	}
+	return rel_err_exit(err->code);
+}
+
+static const struct rel_err *
+first_error(const struct doc_problems *p)
+{
+	static const struct rel_err lost = {.code = REL_E_NOMEM, .text = "out of memory"};
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].severity == DOC_ERROR)
+			return &p->list[i].err;
+	return p->errors > 0 ? &lost : NULL;
+}
+
+/* The contract's "error" is the first; "problems" lists all of them. */
+static void
+json_problems(struct ctl *c, const struct doc_problems *p, const struct rel_err *first)
+{
+	json_t *o = json_object(), *list = json_array();
+	int rc = json_object_set_new(o, "error", proto_err_json(first));
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].severity == DOC_ERROR)
+			rc |= json_array_append_new(list, proto_err_json(&p->list[i].err));
+	rc |= json_object_set_new(o, "problems", list);
+	if (rc != 0) {
+		json_decref(o);
+		o = NULL;
+	}
+	json_out(c, o);
+}
+
+/* A hint that the next line would repeat waits for that one. */
+static void
+text_problems(struct ctl *c, const struct doc_problems *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct doc_problem *d = &p->list[i];
+		const char *next = i + 1 < p->count ? rel_err_hint_of(&p->list[i + 1].err) : "";
+		if (d->severity == DOC_WARNING && c->quiet)
+			continue;
+		text_problem(c, d->severity, &d->err);
+		if (strcmp(next, rel_err_hint_of(&d->err)) != 0)
+			text_hint(c, &d->err);
+	}
+	if (p->dropped > 0)
+		fprintf(c->err, "relctl: and %zu more\n", p->dropped);
+}
+
+int
+ctl_problems(struct ctl *c, const struct doc_problems *p)
+{
+	const struct rel_err *first = first_error(p);
+	if (first == NULL || c->format == CTL_TEXT)
+		text_problems(c, p);
+	else if (p->errors == 1)
+		ctl_error(c, first);
+	else
+		json_problems(c, p, first);
+	return first == NULL ? 0 : rel_err_exit(first->code);
+}
+
+void
+ctl_note(struct ctl *c, const char *fmt, ...)
+{
+	if (c->quiet)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("relctl: ", c->err);
+	vfprintf(c->err, fmt, ap);
+	fputc('\n', c->err);
+	va_end(ap);
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operations: one at a time.  Takes requests, begins what is planned, tells the clients that wait, and
+ * moves the daemon to the release that was reached.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/op_priv.h"
+
+/* ------------------------------------------------------------------ telling the clients */
+
+json_t *
+op_json(const struct daemon *d)
+{
+	const struct operation *op = d->op;
+	char at[32];
+	if (op == NULL)
+		return json_null();
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation", (json_int_t)op->id,
+	    "kind", op->kind, "from", op->from, "to", op->to, "who", op->who, "since",
+	    rel_wall_print(op->at, at, sizeof(at)), "phase", op->phase, "text", op->text);
+}
+
+static void
+notify(const struct operation *op)
+{
+	for (struct rpc_waiter *w = op->waiters; w != NULL; w = w->next)
+		if (w->conn != NULL)
+			rpc_notify(w->conn, "progress", op_json(op->d));
+}
+
+void
+op_set_phase(struct operation *op, const char *phase, const char *text)
+{
+	snprintf(op->phase, sizeof(op->phase), "%s", phase);
+	snprintf(op->text, sizeof(op->text), "%s", text);
+	notify(op);
+}
+
+static void
+add_waiter(struct operation *op, struct rpc_conn *c, json_t *id)
+{
+	struct rpc_waiter *w = rpc_wait(c, id);
+	struct rel_err err = REL_ERR_INIT;
+	if (w == NULL) {
+		rel_err_nomem(&err);
+		rpc_error(c, id, &err);
+		return;
+	}
+	w->next = op->waiters;
+	op->waiters = w;
+	rpc_notify(c, "progress", op_json(op->d));
+}
+
+static void
+answer_all(struct operation *op, json_t *result, const struct rel_err *err)
+{
+	while (op->waiters != NULL) {
+		struct rpc_waiter *w = op->waiters;
+		op->waiters = w->next;
+		if (w->conn != NULL && result != NULL)
+			rpc_reply(w->conn, w->id, json_incref(result));
+		else if (w->conn != NULL)
+			rpc_error(w->conn, w->id, err);
+		rpc_waiter_free(w);
+	}
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void
+op_closed(uv_handle_t *h)
+{
+	struct operation *op = h->data;
+	exec_free(&op->x);
+	op_plan_fini(&op->plan);
+	json_decref(op->leaving);
+	json_decref(op->result);
+	free(op);
+}
+
+/* The interpreter may be on the stack below us: it is freed a turn of the loop later. */
+static void
+op_drop(struct operation *op)
+{
+	op->ended = true;
+	op->d->op = NULL;
+	uv_timer_stop(&op->timer);
+	uv_close((uv_handle_t *)&op->timer, op_closed);
+}
+
+void
+op_free(struct daemon *d)
+{
+	struct operation *op = d->op;
+	if (op == NULL)
+		return;
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_STOPPING, "relupd was told to stop in the middle of operation %llu",
+	    (unsigned long long)op->id);
+	answer_all(op, op->result, &err); /* what is recorded is told, whatever happens meanwhile */
+	op_drop(op);
+}
+
+struct operation *
+op_new(struct daemon *d, const char *kind, const char *who, const char *from, const char *to)
+{
+	struct operation *op = calloc(1, sizeof(*op));
+	if (op == NULL || (op->leaving = json_object()) == NULL) {
+		free(op);
+		return NULL;
+	}
+	op->d = d;
+	op->at = rel_wall_now();
+	snprintf(op->kind, sizeof(op->kind), "%s", kind);
+	snprintf(op->who, sizeof(op->who), "%s", who);
+	snprintf(op->from, sizeof(op->from), "%s", from);
+	snprintf(op->to, sizeof(op->to), "%s", to);
+	uv_timer_init(&d->loop, &op->timer);
+	op->timer.data = op;
+	d->op = op;
+	return op;
+}
+
+/* ------------------------------------------------------------------ the end */
+
+/* The release that was reached is what runs from now on. */
+static void
+become(struct operation *op)
+{
+	struct daemon *d = op->d;
+	if (op->plan.target == NULL)
+		return;
+	rls_free(&d->rls);
+	d->rls = MOVE(op->plan.target);
+	json_object_clear(d->map);
+	json_object_update(d->map, d->rls->modules);
+	if (d->rls->sys->release->probation != NULL)
+		daemon_log(d, "warning", op->kind,
+		    "release %s asks for a probation: this version of relup watches none, the release is "
+		    "permanent now", op->to);
+}
+
+static void
+tell(struct operation *op)
+{
+	answer_all(op, op->result, &REL_ERR_INIT);
+	op_drop(op);
+}
+
+static void
+on_leave_wait_over(uv_timer_t *t)
+{
+	tell(t->data);
+}
+
+void
+op_left(struct daemon *d, const struct sup_worker *w)
+{
+	struct operation *op = d->op;
+	if (op == NULL || op->result == NULL)
+		return;
+	json_object_del(op->leaving, w->name);
+	if (json_object_size(op->leaving) == 0)
+		tell(op);
+}
+
+/* The outcome is recorded and in force.  It is told when the workers have dropped the other code:
+ * who asks for the status then sees what the outcome says. */
+void
+op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err)
+{
+	daemon_log(op->d, o == EXEC_UPGRADED ? "notice" : "error", op->kind, "%s → %s: %s%s%s", op->from,
+	    op->to, exec_outcome_name(o), err->code != REL_OK ? ": " : "",
+	    err->code != REL_OK ? err->text : "");
+	if (o == EXEC_UPGRADED)
+		become(op);
+	op->ended = true;
+	op->result = result;
+	if (result == NULL) {
+		answer_all(op, NULL, err);
+		op_drop(op);
+	} else if (json_object_size(op->leaving) == 0) {
+		tell(op);
+	} else {
+		uv_timer_start(&op->timer, on_leave_wait_over, (uint64_t)(OP_LEAVE_WAIT / DUR_MS), 0);
+	}
+}
+
+/* ------------------------------------------------------------------ who takes part */
+
+static int
+fill_worker(const struct exec_script *s, struct sup_worker *w, struct exec_worker *ret)
+{
+	bool any = false;
+	*ret = (struct exec_worker){.ref = w, .name = w->name};
+	ret->concerned = calloc(s->step_count + 1, sizeof(*ret->concerned));
+	if (ret->concerned == NULL)
+		return -1;
+	for (size_t i = 0; i < s->step_count; i++) {
+		ret->concerned[i] = op_worker_concerned(w, &s->steps[i]);
+		any |= ret->concerned[i];
+	}
+	if (any)
+		return 1;
+	free(ret->concerned);
+	return 0;
+}
+
+void
+op_workers_free(struct exec_worker *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].concerned);
+		free(list[i].committed);
+	}
+	free(list);
+}
+
+int
+op_take_workers(struct operation *op, struct exec_worker **ret, size_t *ret_n)
+{
+	struct sup *s = op->d->sup;
+	struct exec_worker *list = calloc(sup_count(s) + 1, sizeof(*list));
+	size_t n = 0;
+	for (size_t i = 0; list != NULL && i < sup_count(s); i++) {
+		struct sup_worker *w = sup_at(s, i);
+		if (w->state != SUP_RUNNING || w->conn == NULL)
+			continue; /* it starts by the map, which follows the decisions */
+		int rc = fill_worker(op->plan.steps, w, &list[n]);
+		if (rc < 0) {
+			op_workers_free(list, n);
+			return -1;
+		}
+		n += (size_t)rc;
+	}
+	*ret = list;
+	*ret_n = n;
+	return list != NULL ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------ begin */
+
+static void
+fail_before(struct operation *op, const struct rel_err *err)
+{
+	daemon_log(op->d, "error", op->kind, "%s → %s: not begun: %s", op->from, op->to, err->text);
+	answer_all(op, NULL, err);
+	op_drop(op);
+}
+
+static int
+begin(struct operation *op, struct rel_err *err)
+{
+	struct exec_worker *workers;
+	size_t n;
+	if (op_take_workers(op, &workers, &n) != 0)
+		return rel_err_nomem(err);
+	op->opt.operation = op->id;
+	op->opt.from = op->from;
+	op->opt.to = op->to;
+	op->opt.instructions = (unsigned)op->plan.script->count;
+	return exec_new(&op_world, op, &op->opt, MOVE(op->plan.steps), workers, n, &op->x, err);
+}
+
+static int
+record(struct operation *op, struct rel_err *err)
+{
+	json_t *script = model_script_json(op->plan.script);
+	CLEANUP(rel_free_cleanup) char *text = script != NULL ? proto_json_text(script, JSON_COMPACT) : NULL;
+	json_decref(script);
+	if (text == NULL)
+		return rel_err_nomem(err);
+	const struct store_op so = {.at = op->at, .kind = op->kind, .who = op->who, .from = op->from,
+	    .to = op->to, .script = text};
+	return store_op_begin(op->d->store, &so, &op->id, err);
+}
+
+/* Nobody is starting: the set of workers is what it will be. */
+static const char *
+somebody_starting(const struct daemon *d)
+{
+	for (size_t i = 0; i < sup_count(d->sup); i++) {
+		const struct sup_worker *w = sup_at(d->sup, i);
+		bool lost = w->state == SUP_LOST || (w->state == SUP_RUNNING && w->conn == NULL);
+		if (w->state == SUP_SPAWNED || w->state == SUP_STARTING || lost)
+			return w->name;
+	}
+	return NULL;
+}
+
+static void
+try_begin(struct operation *op)
+{
+	struct rel_err err = REL_ERR_INIT;
+	if (somebody_starting(op->d) != NULL)
+		return;
+	uv_timer_stop(&op->timer);
+	if (record(op, &err) != 0 || begin(op, &err) != 0) {
+		fail_before(op, &err);
+		return;
+	}
+	notify(op); /* now its id is known */
+	exec_start(op->x);
+}
+
+static void
+on_start_wait_over(uv_timer_t *t)
+{
+	struct operation *op = t->data;
+	const char *who = somebody_starting(op->d);
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_START_FAILED, "%s is not up yet", who != NULL ? who : "a worker");
+	rel_err_hint(&err, "wait for it: `relctl status`; its log is in ROOT/log/");
+	fail_before(op, &err);
+}
+
+static int
+rollback_target(struct daemon *d, char *buf, size_t size, struct rel_err *err)
+{
+	struct store_current cur;
+	if (store_current_get(d->store, &cur, err) != 0)
+		return -1;
+	const char *running = d->rls != NULL ? d->rls->sys->release->version : "";
+	const char *to = strcmp(running, cur.permanent) != 0 ? cur.permanent : cur.previous;
+	if (to[0] == '\0') {
+		rel_err_set(err, REL_E_NO_SUCH_RELEASE,
+		    "there is no release to go back to: none was permanent before %s",
+		    running[0] != '\0' ? running : "this root");
+		return rel_err_hint(err, "`relctl downgrade VERSION` goes to a release of your choice");
+	}
+	snprintf(buf, size, "%s", to);
+	return 0;
+}
+
+json_t *
+op_unchanged_result(const char *version)
+{
+	return json_pack("{s:n, s:s, s:s, s:s, s:[s], s:i, s:i, s:i, s:i, s:i, s:i, s:n, s:[], s:n}",
+	    "operation", "outcome", "unchanged", "from", version, "to", version, "path", version, "steps",
+	    0, "workers", 0, "suspended_us", 0, "longest_pause_us", 0, "time_to_rest_us", 0, "total_us",
+	    0, "forecast_us", "killed", "error");
+}
+
+/* ------------------------------------------------------------------ the first start */
+
+static void
+first_end(struct operation *op, bool well)
+{
+	struct rel_err err = REL_ERR_INIT;
+	json_t *error = json_null();
+	if (!well) {
+		const char *who = "?";
+		op_all_running(op, &who);
+		const struct sup_worker *w = sup_find(op->d->sup, who);
+		bool why = w != NULL && w->why[0] != '\0';
+		rel_err_set(&err, REL_E_START_FAILED, "%s does not start%s%s", who, why ? ": " : "",
+		    why ? w->why : "");
+		error = proto_err_json(&err);
+	}
+	enum exec_outcome o = well ? EXEC_UPGRADED : EXEC_MIXED;
+	json_t *result = op_unchanged_result(op->to);
+	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
+	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
+	json_object_set_new(result, "from", json_string(""));
+	json_object_set_new(result, "workers", json_integer((json_int_t)sup_count(op->d->sup)));
+	json_object_set_new(result, "total_us",
+	    json_integer((rel_wall_now() - op->at) / 1000));
+	json_object_set_new(result, "error", error);
+	struct rel_err jerr = REL_ERR_INIT;
+	if (op_journal_end(op, o, result, &jerr) != 0)
+		daemon_log(op->d, "error", op->kind, "the outcome could not be recorded: %s", jerr.text);
+	op_over(op, o, result, &err);
+}
+
+static void
+on_first_over(uv_timer_t *t)
+{
+	first_end(t->data, false);
+}
+
+void
+op_first_wait(struct operation *op)
+{
+	op->first = true;
+	uv_timer_start(&op->timer, on_first_over, (uint64_t)(OP_START_WAIT / DUR_MS), 0);
+}
+
+static void
+first_start(struct operation *op)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct daemon *d = op->d;
+	struct rls *r = NULL;
+	const struct store_op so = {.at = op->at, .kind = "start", .who = op->who, .from = "",
+	    .to = op->to, .script = "[]"};
+	if (rls_load(d->store, op->to, &r, &err) != 0 || daemon_runtime_check(d, r, &err) != 0 ||
+	    store_op_begin(d->store, &so, &op->id, &err) != 0) {
+		rls_free(&r);
+		fail_before(op, &err);
+		return;
+	}
+	op_set_phase(op, "start", "starting the first release of this root");
+	op_first_wait(op);
+	if (daemon_boot_release(d, r, &err) == 0) {
+		op_poke(d);
+		return;
+	}
+	json_t *result = op_unchanged_result(op->to);
+	json_object_set_new(result, "error", proto_err_json(&err));
+	struct rel_err jerr = REL_ERR_INIT;
+	if (op_journal_end(op, EXEC_UNCHANGED, result, &jerr) != 0)
+		daemon_log(d, "error", op->kind, "%s", jerr.text);
+	json_decref(result);
+	fail_before(op, &err);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static int
+refuse_now(struct daemon *d, struct rel_err *err)
+{
+	if (d->stopping)
+		return rel_err_set(err, REL_E_STOPPING, "relupd is going down");
+	if (d->op != NULL)
+		return rel_err_set(err, REL_E_BUSY, "operation %llu (%s %s → %s) is in progress",
+		    (unsigned long long)d->op->id, d->op->kind, d->op->from, d->op->to);
+	if (d->recovering)
+		return rel_err_set(err, REL_E_BUSY, "relupd is still taking its workers back");
+	return 0;
+}
+
+void
+op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, json_t *id)
+{
+	struct rel_err err = REL_ERR_INIT;
+	char to[REL_VERSION_MAX + 1];
+	int rc = refuse_now(d, &err);
+	if (rc == 0 && rq->version == NULL)
+		rc = rollback_target(d, to, sizeof(to), &err);
+	else if (rc == 0 && !rel_version_ok(rq->version))
+		rc = rel_err_set(&err, REL_E_BAD_VERSION, "'%.70s' is not a version", rq->version);
+	else if (rc == 0)
+		snprintf(to, sizeof(to), "%s", rq->version);
+	if (rc != 0) {
+		rpc_error(c, id, &err);
+		return;
+	}
+	const char *from = d->rls != NULL ? d->rls->sys->release->version : "";
+	if (strcmp(from, to) == 0) {
+		rpc_reply(c, id, op_unchanged_result(to));
+		return;
+	}
+	struct op_plan plan = {0};
+	bool down = strcmp(rq->kind, "downgrade") == 0;
+	if (d->rls != NULL && op_plan_make(d, to, down, &plan, &err) != 0) {
+		rpc_error(c, id, &err);
+		return;
+	}
+	struct operation *op = op_new(d, rq->kind, rpc_who(c), from, to);
+	if (op == NULL) {
+		op_plan_fini(&plan);
+		rel_err_nomem(&err);
+		rpc_error(c, id, &err);
+		return;
+	}
+	op->plan = plan;
+	op->opt.rehearse = rq->rehearse;
+	op->opt.max_pause = rq->max_pause;
+	add_waiter(op, c, id);
+	if (d->rls == NULL) {
+		first_start(op);
+		return;
+	}
+	const char *busy = somebody_starting(d);
+	if (busy != NULL) {
+		char text[REL_WORKER_MAX + 32];
+		snprintf(text, sizeof(text), "waiting for %s to be up", busy);
+		op_set_phase(op, "wait", text);
+	}
+	uv_timer_start(&op->timer, on_start_wait_over, (uint64_t)(OP_START_WAIT / DUR_MS), 0);
+	try_begin(op);
+}
+
+struct attach {
+	uint64_t id;
+	json_t *result;
+};
+
+static int
+attach_one(void *ctx, const struct store_op *so)
+{
+	struct attach *a = ctx;
+	if (a->id != 0 && so->id != a->id)
+		return 0;
+	if (so->result != NULL)
+		a->result = json_loads(so->result, 0, NULL);
+	return 1;
+}
+
+void
+op_attach(struct daemon *d, uint64_t id_or_0, struct rpc_conn *c, json_t *id)
+{
+	struct rel_err err = REL_ERR_INIT;
+	if (d->op != NULL && (id_or_0 == 0 || id_or_0 == d->op->id)) {
+		add_waiter(d->op, c, id);
+		return;
+	}
+	struct attach a = {.id = id_or_0};
+	if (store_op_each(d->store, 1000, attach_one, &a, &err) == 0 && a.result == NULL) {
+		if (d->recovering)
+			rel_err_set(&err, REL_E_BUSY, "an operation that was interrupted is being looked at");
+		else
+			rel_err_set(&err, REL_E_NOT_FOUND, "there is no such operation");
+	}
+	if (a.result != NULL)
+		rpc_reply(c, id, a.result);
+	else
+		rpc_error(c, id, &err);
+}
+
+/* ------------------------------------------------------------------ what happens */
+
+void
+op_packet(struct daemon *d, struct sup_worker *w, const struct proto_packet *p)
+{
+	if (d->op != NULL && d->op->x != NULL && !d->op->ended)
+		exec_packet(d->op->x, w, p);
+}
+
+void
+op_gone(struct daemon *d, struct sup_worker *w)
+{
+	op_left(d, w);
+	if (d->op == NULL || d->op->x == NULL || d->op->ended)
+		return;
+	char how[64];
+	/* What the upgrade did to a worker does not use up its restarts; one that dies again while
+	 * the operation waits for it to run does. */
+	if (exec_gone(d->op->x, w, sup_exit_fault(&w->last_exit),
+		sup_exit_print(&w->last_exit, how, sizeof(how))))
+		w->restart_free = true;
+}
+
+void
+op_poke(struct daemon *d)
+{
+	struct operation *op = d->op;
+	if (op == NULL || op->ended)
+		return;
+	if (op->first) {
+		if (sup_all_running(d->sup))
+			first_end(op, true);
+	} else if (op->x != NULL) {
+		exec_poke(op->x);
+	} else {
+		try_begin(op);
+	}
+}

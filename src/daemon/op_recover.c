@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * After a kill of relupd in the middle of an operation: the journal says what was begun, the workers'
+ * hellos say what was decided, and the interpreter goes on from there.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/op_priv.h"
+
+/* The journal's row, copied out. */
+struct unfinished {
+	uint64_t id;
+	wall_ns_t at;
+	char kind[16], who[96];
+	char from[REL_VERSION_MAX + 1], to[REL_VERSION_MAX + 1];
+	bool undo;
+};
+
+static int
+unfinished_one(void *ctx, const struct store_op *so)
+{
+	struct unfinished *u = ctx;
+	u->id = so->id;
+	u->at = so->at;
+	u->undo = so->undo;
+	snprintf(u->kind, sizeof(u->kind), "%s", so->kind);
+	snprintf(u->who, sizeof(u->who), "%s", so->who);
+	snprintf(u->from, sizeof(u->from), "%s", so->from);
+	snprintf(u->to, sizeof(u->to), "%s", so->to);
+	return 0;
+}
+
+/* What a worker said in its hello of the steps it committed. */
+static void
+read_states(const struct operation *op, const json_t *state, struct exec_worker *w, size_t steps)
+{
+	size_t i;
+	json_t *s;
+	if (json_integer_value(json_object_get(state, "operation")) != (json_int_t)op->id)
+		return;
+	json_array_foreach (json_object_get(state, "steps"), i, s) {
+		json_int_t at = json_integer_value(json_object_get(s, "step"));
+		const char *text = json_string_value(json_object_get(s, "state"));
+		if (at >= 0 && (size_t)at < steps && text != NULL)
+			w->committed[at] = strcmp(text, "committed") == 0;
+	}
+}
+
+static const char *
+digest_in(const json_t *modules, const char *module)
+{
+	return json_string_value(json_object_get(json_object_get(modules, module), "digest"));
+}
+
+static const char *
+loaded_digest(const struct sup_worker *w, const char *module)
+{
+	size_t i;
+	json_t *m;
+	json_array_foreach (w->loaded, i, m) {
+		const char *name = json_string_value(json_object_get(m, "module"));
+		if (name != NULL && strcmp(name, module) == 0)
+			return json_string_value(json_object_get(m, "digest"));
+	}
+	return NULL;
+}
+
+/* A worker that holds nothing of the operation was started by the map, perhaps by an earlier relupd
+ * after the last bracket: what it runs says which steps it stands behind.  True: some. */
+static bool
+read_loaded(const struct operation *op, struct exec_worker *w)
+{
+	const struct sup_worker *sw = w->ref;
+	bool any = false;
+	for (size_t i = 0; i < op->plan.steps->step_count; i++) {
+		const struct exec_step *st = &op->plan.steps->steps[i];
+		w->committed[i] = w->concerned[i];
+		for (size_t k = 0; k < st->load_count && w->concerned[i]; k++) {
+			const char *have = loaded_digest(sw, st->loads[k]);
+			const char *to = digest_in(op->plan.target->modules, st->loads[k]);
+			const char *from = digest_in(op->d->rls->modules, st->loads[k]);
+			if (have == NULL || to == NULL)
+				continue;
+			w->committed[i] &= strcmp(have, to) == 0;
+			any |= strcmp(have, to) == 0 && (from == NULL || strcmp(have, from) != 0);
+		}
+	}
+	w->stranded = true;
+	return any;
+}
+
+/* Workers that were prepared for it can go either way; of the others those count that run its code:
+ * the rest runs the old release. */
+static int
+recovered_workers(struct operation *op, const json_t *states, struct exec_worker **ret, size_t *ret_n)
+{
+	struct exec_worker *list;
+	size_t n, kept = 0;
+	if (op_take_workers(op, &list, &n) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *state = json_object_get(states, list[i].name);
+		bool holds = json_integer_value(json_object_get(state, "operation")) == (json_int_t)op->id;
+		list[i].committed = calloc(op->plan.steps->step_count + 1, sizeof(bool));
+		if (list[i].committed == NULL) {
+			for (size_t k = i; k < n; k++)
+				free(list[k].concerned);
+			op_workers_free(list, kept);
+			return -1;
+		}
+		if (holds) {
+			read_states(op, state, &list[i], op->plan.steps->step_count);
+		} else if (!read_loaded(op, &list[i])) {
+			free(list[i].concerned);
+			free(list[i].committed);
+			continue;
+		}
+		list[kept++] = list[i];
+	}
+	*ret = list;
+	*ret_n = kept;
+	return 0;
+}
+
+static int
+recover(struct operation *op, const json_t *states, bool undo, struct rel_err *err)
+{
+	struct daemon *d = op->d;
+	if (op_plan_make(d, op->to, strcmp(op->kind, "downgrade") == 0, &op->plan, err) != 0)
+		return -1;
+	struct exec_worker *workers;
+	size_t n;
+	if (recovered_workers(op, states, &workers, &n) != 0)
+		return rel_err_nomem(err);
+	op->opt = (struct exec_options){.operation = op->id, .from = op->from, .to = op->to,
+	    .instructions = (unsigned)op->plan.script->count, .max_pause = EXEC_MAX_PAUSE};
+	if (exec_new(&op_world, op, &op->opt, MOVE(op->plan.steps), workers, n, &op->x, err) != 0)
+		return -1;
+	op_set_phase(op, "recover", "relupd came back in the middle of it");
+	exec_recover(op->x, undo);
+	return 0;
+}
+
+void
+op_tell_missed(struct daemon *d, struct sup_worker *w, const json_t *state)
+{
+	json_t *id = json_object_get(state, "operation");
+	struct rel_err err = REL_ERR_INIT;
+	if (id == NULL || (d->op != NULL && json_integer_value(id) == (json_int_t)d->op->id))
+		return;
+	if (wire_send_json(w, "finish", json_pack("{s:O, s:b}", "operation", id, "confirmed", 1), NULL,
+		0, &err) != 0)
+		daemon_log(d, "warning", w->name, "%s", err.text);
+}
+
+/* relupd may have died between recording an outcome and telling all workers. */
+static void
+tell_all_missed(struct daemon *d, json_t *states, uint64_t unfinished)
+{
+	const char *name;
+	json_t *state;
+	json_object_foreach (states, name, state) {
+		struct sup_worker *w = sup_find(d->sup, name);
+		if (w != NULL && json_integer_value(json_object_get(state, "operation")) !=
+			(json_int_t)unfinished)
+			op_tell_missed(d, w, state);
+	}
+}
+
+/* Workers that were not prepared yet may still be rehearsing it, for nobody; the next operation would
+ * find them busy. */
+static void
+drop_rehearsals(struct daemon *d, json_t *states, uint64_t unfinished)
+{
+	json_t *id = json_integer((json_int_t)unfinished);
+	for (size_t i = 0; id != NULL && i < sup_count(d->sup); i++) {
+		struct sup_worker *w = sup_at(d->sup, i);
+		struct rel_err err = REL_ERR_INIT;
+		if (w->conn == NULL || json_object_get(states, w->name) != NULL)
+			continue;
+		if (wire_send_json(w, "finish", json_pack("{s:O, s:b}", "operation", id, "confirmed", 0),
+			NULL, 0, &err) != 0)
+			daemon_log(d, "warning", w->name, "%s", err.text);
+	}
+	json_decref(id);
+}
+
+int
+op_recover(struct daemon *d, json_t *states, struct rel_err *err)
+{
+	struct unfinished u = {0};
+	int rc = store_op_unfinished(d->store, unfinished_one, &u, err);
+	if (rc < 0)
+		return -1;
+	tell_all_missed(d, states, u.id);
+	if (rc == 0)
+		return 0;
+	drop_rehearsals(d, states, u.id);
+	struct operation *op = op_new(d, u.kind, u.who, u.from, u.to);
+	if (op == NULL)
+		return rel_err_nomem(err);
+	op->id = u.id;
+	op->at = u.at;
+	if (strcmp(u.kind, "start") == 0 || u.from[0] == '\0') {
+		op_first_wait(op);
+		sup_hold_starts(d->sup, false);
+		op_poke(d);
+		return 0;
+	}
+	if (recover(op, states, u.undo, err) == 0)
+		return 0;
+	/* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */
+	json_t *result = op_unchanged_result(op->from);
+	json_object_set_new(result, "outcome", json_string("mixed"));
+	json_object_set_new(result, "to", json_string(op->to));
+	json_object_set_new(result, "error", proto_err_json(err));
+	struct rel_err jerr = REL_ERR_INIT;
+	if (op_journal_end(op, EXEC_MIXED, result, &jerr) != 0)
+		daemon_log(d, "error", op->kind, "%s", jerr.text);
+	op_over(op, EXEC_MIXED, result, err);
+	sup_hold_starts(d->sup, false);
+	return 0;
+}
+
+void
+op_abandon(struct daemon *d)
+{
+	struct unfinished u = {0};
+	struct rel_err err = REL_ERR_INIT;
+	if (store_op_unfinished(d->store, unfinished_one, &u, &err) <= 0)
+		return;
+	json_t *result = op_unchanged_result(u.to);
+	rel_err_set(&err, REL_E_CUT_SHORT, "relupd ended in the middle of the operation");
+	json_object_set_new(result, "error", proto_err_json(&err));
+	CLEANUP(rel_free_cleanup) char *text = proto_json_text(result, JSON_COMPACT);
+	json_decref(result);
+	rel_err_clear(&err);
+	if (text == NULL || store_op_end(d->store, u.id, exec_outcome_name(EXEC_UNCHANGED), text, NULL,
+				&err) != 0)
+		daemon_log(d, "error", u.kind, "operation %llu cannot be ended: %s",
+		    (unsigned long long)u.id, text == NULL ? "out of memory" : err.text);
+}

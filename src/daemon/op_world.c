@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The interpreter's world: workers by wire and sup, the map, the journal, the one timer.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/op_priv.h"
+
+static int
+w_send_json(void *ctx, struct exec_worker *w, const char *name, json_t *body, const int *fds,
+    size_t n)
+{
+	struct operation *op = ctx;
+	struct rel_err err = REL_ERR_INIT;
+	if (wire_send_json(w->ref, name, body, fds, n, &err) == 0) {
+		if (strcmp(name, "finish") == 0)
+			json_object_set_new(op->leaving, w->name, json_true());
+		return 0;
+	}
+	daemon_log(op->d, "warning", w->name, "%s", err.text);
+	return -1;
+}
+
+static int
+w_send_frame(void *ctx, struct exec_worker *w, const struct proto_frame *f)
+{
+	struct operation *op = ctx;
+	struct rel_err err = REL_ERR_INIT;
+	if (wire_send_frame(w->ref, f, &err) == 0)
+		return 0;
+	daemon_log(op->d, "warning", w->name, "%s", err.text);
+	return -1;
+}
+
+static json_t *
+w_modules(void *ctx, struct exec_worker *w)
+{
+	struct operation *op = ctx;
+	const struct sup_worker *sw = w->ref;
+	return rls_modules_for(op->plan.target, sw->application, op->plan.target->modules);
+}
+
+static void
+w_kill(void *ctx, struct exec_worker *w)
+{
+	struct operation *op = ctx;
+	sup_replace(op->d->sup, w->ref); /* it starts again whatever its restart type */
+}
+
+static void
+w_replace(void *ctx, struct exec_worker *w)
+{
+	struct operation *op = ctx;
+	sup_replace(op->d->sup, w->ref);
+}
+
+static void
+w_hold_starts(void *ctx, bool hold)
+{
+	struct operation *op = ctx;
+	sup_hold_starts(op->d->sup, hold);
+}
+
+bool
+op_all_running(struct operation *op, const char **ret_name)
+{
+	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
+		const struct sup_worker *w = sup_at(op->d->sup, i);
+		if (sup_worker_runs(w) || w->state == SUP_ENDED)
+			continue;
+		*ret_name = w->name;
+		return false;
+	}
+	return true;
+}
+
+static void
+w_map_step(void *ctx, const struct exec_step *st, bool undo)
+{
+	struct operation *op = ctx;
+	struct daemon *d = op->d;
+	const json_t *source = undo ? d->rls->modules : op->plan.target->modules;
+	for (size_t i = 0; i < st->load_count; i++) {
+		json_t *m = json_object_get(source, st->loads[i]);
+		if (m == NULL)
+			json_object_del(d->map, st->loads[i]);
+		else if (json_object_set(d->map, st->loads[i], m) != 0)
+			daemon_log(d, "error", st->loads[i], "out of memory: a restarted worker may "
+							     "start with another version");
+	}
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	struct operation *op = t->data;
+	exec_timer(op->x);
+}
+
+static void
+w_timer(void *ctx, mono_ns_t at)
+{
+	struct operation *op = ctx;
+	if (op->ended)
+		return;
+	uv_timer_stop(&op->timer);
+	if (at == 0)
+		return;
+	dur_ns_t left = at - rel_mono_now();
+	uv_update_time(&op->d->loop);
+	uv_timer_start(&op->timer, on_timer, left > 0 ? (uint64_t)((left + DUR_MS - 1) / DUR_MS) : 0, 0);
+}
+
+static mono_ns_t
+w_now(void *ctx)
+{
+	(void)ctx;
+	return rel_mono_now();
+}
+
+static int
+w_journal_undo(void *ctx, struct rel_err *err)
+{
+	struct operation *op = ctx;
+	return store_op_undo(op->d->store, op->id, err);
+}
+
+int
+op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
+{
+	struct store_current cur;
+	if (store_current_get(op->d->store, &cur, err) != 0)
+		return -1;
+	/* A first start that did not bring up all still is what runs: nothing ran before it. */
+	if (o == EXEC_UPGRADED || (op->first && o == EXEC_MIXED)) {
+		if (strcmp(cur.permanent, op->to) != 0)
+			memcpy(cur.previous, cur.permanent, sizeof(cur.previous));
+		snprintf(cur.permanent, sizeof(cur.permanent), "%s", op->to);
+		snprintf(cur.current, sizeof(cur.current), "%s", op->to);
+	}
+	CLEANUP(rel_free_cleanup) char *text = result != NULL ? proto_json_text(result, JSON_COMPACT) : NULL;
+	if (text == NULL)
+		return rel_err_nomem(err);
+	return store_op_end(op->d->store, op->id, exec_outcome_name(o), text, &cur, err);
+}
+
+static void
+w_progress(void *ctx, const struct exec_progress *p)
+{
+	struct operation *op = ctx;
+	daemon_log(op->d, "info", op->kind, "%s → %s: %s: %s", op->from, op->to, p->phase, p->text);
+	op_set_phase(op, p->phase, p->text);
+}
+
+static void
+w_log(void *ctx, const char *level, const char *text)
+{
+	struct operation *op = ctx;
+	daemon_log(op->d, level, op->kind, "%s", text);
+}
+
+static bool
+w_all_running(void *ctx, const char **ret_name)
+{
+	return op_all_running(ctx, ret_name);
+}
+
+static int
+w_journal_end(void *ctx, enum exec_outcome o, json_t *result, struct rel_err *err)
+{
+	return op_journal_end(ctx, o, result, err);
+}
+
+static void
+w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err)
+{
+	op_over(ctx, o, result, err);
+}
+
+const struct exec_ops op_world = {.send_json = w_send_json, .send_frame = w_send_frame,
+    .modules = w_modules, .kill = w_kill, .replace = w_replace, .hold_starts = w_hold_starts,
+    .all_running = w_all_running, .map_step = w_map_step, .timer = w_timer, .now = w_now,
+    .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
+    .log = w_log, .done = w_done};

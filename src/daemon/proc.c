@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Processes: spawned without fork (posix_spawn), watched by pidfd, named in pid files.
+ *
+ * A worker has its own session, no PDEATHSIG and stdio on files, so that it outlives relupd.  Its pid
+ * file ROOT/run/APP.CHILD.INDEX.pid ("PID STARTTIME BOOTID") is written before it is told what it is
+ * (the start message): a process that a killed relupd left behind is either known by its file or
+ * has no job yet and ends by itself.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+struct proc {
+	struct daemon *d;
+	struct sup_worker *w;
+	int pidfd;
+	bool closing, has_timer;
+	uv_poll_t poll;
+	uv_timer_t timer;             /* of the worker's state machine */
+	unsigned open_handles;
+};
+
+extern char **environ;
+
+/* ------------------------------------------------------------------ /proc */
+
+/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
+int
+proc_start_time(pid_t pid, uint64_t *ret)
+{
+	char path[64], buf[1024];
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return -1;
+	buf[n] = '\0';
+	const char *p = strrchr(buf, ')');
+	for (int field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (p == NULL)
+		return -1;
+	*ret = strtoull(p + 1, NULL, 10);
+	return 0;
+}
+
+static void
+boot_id(char *buf, size_t size)
+{
+	snprintf(buf, size, "?");
+	CLEANUP(rel_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	if (n > 0)
+		buf[n] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+/* ------------------------------------------------------------------ pid files */
+
+static void
+pid_file_name(const char *worker, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s.pid", worker);
+	for (char *p = buf; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '.';
+}
+
+static void
+pid_file_write(struct daemon *d, const struct sup_worker *w)
+{
+	char name[REL_WORKER_MAX + 8], text[256], boot[64];
+	pid_file_name(w->name, name, sizeof(name));
+	boot_id(boot, sizeof(boot));
+	int n = snprintf(text, sizeof(text), "%ld %llu %s\n", (long)w->pid,
+	    (unsigned long long)w->start_time, boot);
+	struct rel_err err = REL_ERR_INIT;
+	if (rel_file_replace(store_run_fd(d->store), name, text, (size_t)n, 0600, false, &err) != 0)
+		daemon_log(d, "warning", w->name, "%s; if relupd is killed this worker is found by its "
+						  "reconnect alone", err.text);
+}
+
+static void
+pid_file_remove(struct daemon *d, const struct sup_worker *w)
+{
+	char name[REL_WORKER_MAX + 8];
+	pid_file_name(w->name, name, sizeof(name));
+	unlinkat(store_run_fd(d->store), name, 0);
+}
+
+static int
+pid_file_read(struct daemon *d, const char *name, pid_t *ret_pid, uint64_t *ret_start)
+{
+	char *text = NULL;
+	size_t n;
+	struct rel_err err = REL_ERR_INIT;
+	if (rel_file_read(store_run_fd(d->store), name, name, 512, &text, &n, &err) != 0)
+		return -1;
+	CLEANUP(rel_free_cleanup) char *owned = text;
+	long pid;
+	unsigned long long start;
+	char boot[64], now[64];
+	if (sscanf(owned, "%ld %llu %63s", &pid, &start, boot) != 3 || pid <= 1)
+		return -1;
+	boot_id(now, sizeof(now));
+	uint64_t actual;
+	if (strcmp(boot, now) != 0 || proc_start_time((pid_t)pid, &actual) != 0 || actual != start)
+		return -1; /* another boot, or the pid is someone else's by now */
+	*ret_pid = (pid_t)pid;
+	*ret_start = start;
+	return 0;
+}
+
+/* "hello.listener.0.pid" → "hello/listener/0"; names hold no dot, so this is exact. */
+static bool
+worker_of_pid_file(const char *file, char *buf, size_t size)
+{
+	size_t n = strlen(file);
+	if (n < 5 || n >= size || strcmp(file + n - 4, ".pid") != 0)
+		return false;
+	memcpy(buf, file, n - 4);
+	buf[n - 4] = '\0';
+	int dots = 0;
+	for (char *p = buf; *p != '\0'; p++)
+		if (*p == '.') {
+			*p = '/';
+			dots++;
+		}
+	return dots == 2;
+}
+
+void
+proc_each_known(struct daemon *d,
+    void (*fn)(struct daemon *, const char *, pid_t, uint64_t))
+{
+	int fd = dup(store_run_fd(d->store));
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL) {
+		rel_fd_close(&fd);
+		return;
+	}
+	rewinddir(dir);
+	struct dirent *e;
+	while ((e = readdir(dir)) != NULL) {
+		char worker[REL_WORKER_MAX];
+		pid_t pid;
+		uint64_t start;
+		if (!worker_of_pid_file(e->d_name, worker, sizeof(worker)))
+			continue;
+		if (pid_file_read(d, e->d_name, &pid, &start) == 0)
+			fn(d, worker, pid, start);
+		else
+			unlinkat(store_run_fd(d->store), e->d_name, 0);
+	}
+	closedir(dir);
+}
+
+/* ------------------------------------------------------------------ handles */
+
+static void
+handle_closed(uv_handle_t *h)
+{
+	struct proc *p = h->data;
+	if (--p->open_handles > 0)
+		return;
+	rel_fd_close(&p->pidfd);
+	free(p);
+}
+
+static void
+proc_close(struct proc *p)
+{
+	if (p->closing)
+		return;
+	p->closing = true;
+	uv_close((uv_handle_t *)&p->timer, handle_closed);
+	if (p->pidfd >= 0)
+		uv_close((uv_handle_t *)&p->poll, handle_closed);
+}
+
+void
+proc_free(struct daemon *d, struct sup_worker *w)
+{
+	(void)d;
+	struct proc *p = w->proc;
+	w->proc = NULL;
+	if (p != NULL)
+		proc_close(p);
+}
+
+static struct proc *
+proc_of(struct daemon *d, struct sup_worker *w)
+{
+	if (w->proc != NULL)
+		return w->proc;
+	struct proc *p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	p->d = d;
+	p->w = w;
+	p->pidfd = -1;
+	uv_timer_init(&d->loop, &p->timer);
+	p->timer.data = p;
+	p->open_handles = 1;
+	w->proc = p;
+	return p;
+}
+
+/* ------------------------------------------------------------------ ends */
+
+/* After the pidfd said so.  A process that is not our child has no exit status for us. */
+static struct sup_exit
+reap(struct proc *p)
+{
+	siginfo_t si = {0};
+	struct sup_exit e = {0};
+	int rc;
+	do
+		rc = waitid((idtype_t)P_PIDFD, (id_t)p->pidfd, &si, WEXITED);
+	while (rc != 0 && errno == EINTR);
+	if (rc != 0)
+		return e;
+	e.known = true;
+	if (si.si_code == CLD_EXITED)
+		e.code = si.si_status;
+	else
+		e.signal = si.si_status;
+	return e;
+}
+
+static void
+ended(struct daemon *d, struct sup_worker *w, const struct sup_exit *how)
+{
+	pid_file_remove(d, w);
+	w->last_exit = *how;
+	w->pid = 0; /* before the operation looks who runs */
+	op_gone(d, w);
+	sup_exited(d->sup, w, how);
+}
+
+static void
+on_pidfd(uv_poll_t *h, int status, int events)
+{
+	(void)status;
+	(void)events;
+	struct proc *p = h->data;
+	struct daemon *d = p->d;
+	struct sup_worker *w = p->w;
+	wire_drain(d, w); /* what it said before it died counts */
+	struct sup_exit how = reap(p);
+	uv_poll_stop(&p->poll);
+	w->proc = NULL;
+	proc_close(p);
+	ended(d, w, &how);
+}
+
+static int
+watch(struct proc *p, pid_t pid)
+{
+	p->pidfd = pidfd_open(pid, 0);
+	if (p->pidfd < 0)
+		return -1;
+	fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
+	if (uv_poll_init(&p->d->loop, &p->poll, p->pidfd) != 0) {
+		rel_fd_close(&p->pidfd);
+		return -1;
+	}
+	p->poll.data = p;
+	p->open_handles++;
+	uv_poll_start(&p->poll, UV_READABLE, on_pidfd);
+	return 0;
+}
+
+int
+proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, struct rel_err *err)
+{
+	struct proc *p = proc_of(d, w);
+	if (p == NULL)
+		return rel_err_nomem(err);
+	if (watch(p, pid) != 0)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot watch pid %ld", (long)pid);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ spawning */
+
+struct spawn_failed {
+	struct daemon *d;
+	struct sup_worker *w;
+	uv_timer_t later;
+};
+
+static int
+open_log(struct daemon *d, const struct sup_worker *w)
+{
+	char name[REL_WORKER_MAX + 8];
+	snprintf(name, sizeof(name), "%s.log", w->name);
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '.';
+	return openat(store_log_fd(d->store), name,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+static int
+set_actions(posix_spawn_file_actions_t *fa, posix_spawnattr_t *at, int log)
+{
+	sigset_t none, all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	sigdelset(&all, SIGKILL);
+	sigdelset(&all, SIGSTOP);
+	int rc = posix_spawn_file_actions_addopen(fa, 0, "/dev/null", O_RDONLY, 0);
+	rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(fa, log, 1);
+	rc = rc != 0 ? rc : posix_spawn_file_actions_adddup2(fa, log, 2);
+	rc = rc != 0 ? rc : posix_spawnattr_setsigmask(at, &none);
+	rc = rc != 0 ? rc : posix_spawnattr_setsigdefault(at, &all);
+	return rc != 0 ? rc : posix_spawnattr_setflags(at, POSIX_SPAWN_SETSID |
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int
+spawn(struct daemon *d, struct sup_worker *w, pid_t *ret)
+{
+	char program[4200], socket[4200];
+	snprintf(program, sizeof(program), "%s/relworker-%s", d->libexec,
+	    d->rls->sys->release->runtime);
+	snprintf(socket, sizeof(socket), "%s/run/" PROTO_WORKERS_SOCKET, store_root_path(d->store));
+	char *argv[] = {program, socket, w->name, NULL};
+	CLEANUP(rel_fd_close) int log = open_log(d, w);
+	if (log < 0)
+		return errno;
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t at;
+	posix_spawn_file_actions_init(&fa);
+	posix_spawnattr_init(&at);
+	int rc = set_actions(&fa, &at, log);
+	if (rc == 0)
+		rc = posix_spawn(ret, program, &fa, &at, argv, environ);
+	posix_spawnattr_destroy(&at);
+	posix_spawn_file_actions_destroy(&fa);
+	return rc;
+}
+
+static void
+failed_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+static void
+failed_now(uv_timer_t *t)
+{
+	struct spawn_failed *f = t->data;
+	struct daemon *d = f->d;
+	struct sup_worker *w = f->w;
+	uv_close((uv_handle_t *)t, failed_closed);
+	if (d->sup != NULL)
+		sup_exited(d->sup, w, &(struct sup_exit){.known = true, .code = 111});
+}
+
+/* The machine is inside its spawn op: the failure must come to it as an event of its own. */
+static void
+fail_later(struct daemon *d, struct sup_worker *w, int sys)
+{
+	daemon_log(d, "error", w->name, "cannot be spawned: %s", strerror(sys));
+	struct spawn_failed *f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return; /* the hello timer finds it */
+	f->d = d;
+	f->w = w;
+	uv_timer_init(&d->loop, &f->later);
+	f->later.data = f;
+	uv_timer_start(&f->later, failed_now, 0, 0);
+}
+
+void
+proc_spawn(struct daemon *d, struct sup_worker *w)
+{
+	struct proc *p = proc_of(d, w);
+	if (p == NULL) {
+		fail_later(d, w, ENOMEM);
+		return;
+	}
+	pid_t pid;
+	int rc = spawn(d, w, &pid);
+	if (rc != 0) {
+		fail_later(d, w, rc);
+		return;
+	}
+	w->pid = pid;
+	if (proc_start_time(pid, &w->start_time) != 0)
+		w->start_time = 0;
+	if (watch(p, pid) != 0)
+		daemon_log(d, "error", w->name, "cannot watch pid %ld: %s", (long)pid, strerror(errno));
+	pid_file_write(d, w);
+}
+
+void
+proc_kill(struct daemon *d, struct sup_worker *w, int sig)
+{
+	struct proc *p = w->proc;
+	(void)d;
+	if (p != NULL && p->pidfd >= 0)
+		pidfd_send_signal(p->pidfd, sig, NULL, 0);
+}
+
+/* ------------------------------------------------------------------ the machine's timer */
+
+static void
+on_timer(uv_timer_t *t)
+{
+	struct proc *p = t->data;
+	sup_event(p->d->sup, p->w, SUP_EV_TIMER);
+}
+
+void
+proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after)
+{
+	if (after < 0 && w->proc == NULL)
+		return;
+	struct proc *p = proc_of(d, w);
+	if (p == NULL)
+		return;
+	uv_timer_stop(&p->timer);
+	if (after >= 0)
+		uv_timer_start(&p->timer, on_timer, (uint64_t)((after + DUR_MS - 1) / DUR_MS), 0);
+}

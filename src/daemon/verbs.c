@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The methods of control.sock, one function each; the table is the protocol.  What they answer is
+ * what relctl prints with -o json (formats.md).
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+
+struct verb_call {
+	struct daemon *d;
+	struct rpc_conn *c;
+	json_t *params, *id;
+};
+
+static void
+answer(const struct verb_call *v, json_t *result, const struct rel_err *err)
+{
+	if (result != NULL) {
+		rpc_reply(v->c, v->id, result);
+		return;
+	}
+	struct rel_err nomem = REL_ERR_INIT;
+	if (err == NULL || err->code == REL_OK) {
+		rel_err_nomem(&nomem);
+		err = &nomem;
+	}
+	rpc_error(v->c, v->id, err);
+}
+
+static const char *
+text_param(const struct verb_call *v, const char *key)
+{
+	return json_string_value(json_object_get(v->params, key));
+}
+
+/* ------------------------------------------------------------------ status */
+
+static json_t *
+modules_status(const struct sup_worker *w)
+{
+	json_t *list = json_array(), *m;
+	size_t i;
+	json_array_foreach (w->loaded, i, m) {
+		json_t *old = json_object_get(m, "old");
+		json_array_append_new(list, json_pack("{s:O?, s:O?, s:O?, s:i}", "module",
+		    json_object_get(m, "module"), "current", json_object_get(m, "vsn"), "old",
+		    json_is_object(old) ? json_object_get(old, "vsn") : json_null(), "held_by", 0));
+	}
+	return list;
+}
+
+static json_t *
+worker_status(const struct sup_worker *w)
+{
+	char since[32];
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:i, s:s*}", "worker", w->name, "kind",
+	    "module", "pid", w->pid != 0 ? json_integer(w->pid) : json_null(), "state",
+	    sup_state_public(w), "restarts", (int)w->restarts, "since",
+	    rel_wall_print(w->since, since, sizeof(since)), "modules", modules_status(w), "tasks", 0,
+	    "reason", w->state != SUP_RUNNING && w->why[0] != '\0' ? w->why : NULL);
+}
+
+static json_t *
+applications_status(const struct daemon *d)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; d->rls != NULL && i < d->rls->sys->release->app_count; i++) {
+		size_t at = d->rls->sys->start[i];
+		const struct model_app *app = d->rls->sys->apps[at];
+		const char *state = d->rls->sys->release->apps[at].type == MODEL_NONE ? "none"
+		    : d->rls->sys->release->apps[at].type == MODEL_LOAD		      ? "loaded"
+										      : "running";
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "application",
+		    app->application, "version", app->version, "state", state));
+	}
+	return list;
+}
+
+static void
+verb_status(const struct verb_call *v)
+{
+	struct daemon *d = v->d;
+	const char *only = text_param(v, "worker");
+	struct rel_err err = REL_ERR_INIT;
+	if (only != NULL && (d->sup == NULL || sup_find(d->sup, only) == NULL)) {
+		rel_err_set(&err, REL_E_NO_SUCH_WORKER, "there is no worker %.150s", only);
+		answer(v, NULL, &err);
+		return;
+	}
+	json_t *workers = json_array();
+	for (size_t i = 0; d->sup != NULL && i < sup_count(d->sup); i++)
+		if (only == NULL || strcmp(sup_at(d->sup, i)->name, only) == 0)
+			json_array_append_new(workers, worker_status(sup_at(d->sup, i)));
+	json_t *release = d->rls == NULL ? json_null()
+	    : json_pack("{s:s, s:s, s:s}", "name", d->rls->sys->release->release, "version",
+		  d->rls->sys->release->version, "state", "permanent");
+	char since[32];
+	answer(v, json_pack("{s:o, s:o, s:o, s:o, s:{s:i, s:s, s:s, s:s}}", "release", release,
+	    "operation", op_json(d), "applications", applications_status(d), "workers", workers,
+	    "daemon", "pid", (int)getpid(), "version", PACKAGE_VERSION, "root",
+	    store_root_path(d->store), "since", rel_wall_print(d->started, since, sizeof(since))), NULL);
+}
+
+/* ------------------------------------------------------------------ list */
+
+struct listing {
+	struct daemon *d;
+	struct store_current cur;
+	json_t *list;
+};
+
+static json_t *
+applications_of(struct daemon *d, const char *version, const char **ret_name, json_t **ret_owned)
+{
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	char path[REL_VERSION_MAX + 32];
+	snprintf(path, sizeof(path), "%s/release.yaml", version);
+	struct model_release *r = NULL;
+	json_t *apps = json_array();
+	if (model_release_load(store_releases_fd(d->store), path, path, &r, &p) == 0) {
+		for (size_t i = 0; i < r->app_count; i++)
+			json_array_append_new(apps, json_pack("{s:s, s:s}", "application",
+			    r->apps[i].application, "version", r->apps[i].version));
+		*ret_owned = json_string(r->release);
+		*ret_name = json_string_value(*ret_owned);
+	}
+	doc_problems_fini(&p);
+	model_release_free(&r);
+	return apps;
+}
+
+static int
+list_one(void *ctx, const char *version)
+{
+	struct listing *l = ctx;
+	bool runs = l->d->rls != NULL && strcmp(l->d->rls->sys->release->version, version) == 0;
+	const char *state = strcmp(version, l->cur.permanent) == 0 ? "permanent"
+	    : runs						    ? "current"
+	    : strcmp(version, l->cur.previous) == 0		    ? "old"
+								    : "unpacked";
+	const char *name = NULL;
+	json_t *owned = NULL;
+	json_t *apps = applications_of(l->d, version, &name, &owned);
+	/* One whose description cannot be read is listed too: it is there, and `check` says why. */
+	json_array_append_new(l->list, json_pack("{s:s?, s:s, s:s, s:o, s:b}", "name", name, "version",
+	    version, "state", state, "applications", apps, "runs", runs));
+	json_decref(owned);
+	return 0;
+}
+
+static void
+verb_list(const struct verb_call *v)
+{
+	struct listing l = {.d = v->d, .list = json_array()};
+	struct rel_err err = REL_ERR_INIT;
+	if (store_current_get(v->d->store, &l.cur, &err) != 0 ||
+	    store_release_each(v->d->store, list_one, &l, &err) != 0) {
+		json_decref(l.list);
+		l.list = NULL;
+	}
+	answer(v, l.list, &err);
+}
+
+/* ------------------------------------------------------------------ history */
+
+static int
+history_one(void *ctx, const struct store_op *op)
+{
+	json_t *list = ctx, *reason = json_null(), *pause = json_null();
+	char at[32];
+	json_t *result = op->result != NULL ? json_loads(op->result, 0, NULL) : NULL;
+	json_t *error = json_object_get(result, "error");
+	if (json_is_object(error))
+		reason = json_incref(json_object_get(error, "message"));
+	if (result != NULL && json_object_get(result, "longest_pause_us") != NULL)
+		pause = json_incref(json_object_get(result, "longest_pause_us"));
+	json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o}",
+	    "operation", (json_int_t)op->id, "at", rel_wall_print(op->at, at, sizeof(at)), "who",
+	    op->who, "kind", op->kind, "from", op->from, "to", op->to, "outcome", op->outcome,
+	    "longest_pause_us", pause, "reason", reason));
+	json_decref(result);
+	return 0;
+}
+
+static void
+verb_history(const struct verb_call *v)
+{
+	json_t *list = json_array();
+	struct rel_err err = REL_ERR_INIT;
+	if (store_op_each(v->d->store, 1000, history_one, list, &err) != 0) {
+		json_decref(list);
+		list = NULL;
+	}
+	answer(v, list, &err);
+}
+
+/* ------------------------------------------------------------------ plan and operations */
+
+static void
+verb_plan(const struct verb_call *v)
+{
+	struct rel_err err = REL_ERR_INIT;
+	const char *version = text_param(v, "version");
+	json_t *j = NULL;
+	if (version == NULL)
+		rel_err_set(&err, REL_E_USAGE, "plan needs a version");
+	else
+		j = op_plan_json(v->d, version, &err);
+	answer(v, j, &err);
+}
+
+static int
+read_rehearse(const json_t *value, enum exec_rehearse *ret, struct rel_err *err)
+{
+	const char *text = json_string_value(value);
+	static const char *const names[] = {[EXEC_REHEARSE_AUTO] = "auto",
+	    [EXEC_REHEARSE_NEVER] = "never", [EXEC_REHEARSE_ALWAYS] = "always"};
+	for (size_t i = 0; i < NELEM(names); i++)
+		if (value == NULL || (text != NULL && strcmp(text, names[i]) == 0)) {
+			*ret = (enum exec_rehearse)i;
+			return 0;
+		}
+	return rel_err_set(err, REL_E_USAGE, "rehearse is auto, never or always, not '%.40s'",
+	    text != NULL ? text : "…");
+}
+
+static int
+read_pause(const json_t *ms, dur_ns_t *ret, struct rel_err *err)
+{
+	json_int_t n = json_integer_value(ms); /* 0 where it is none */
+	if (ms != NULL && (n < 1 || n > 3600 * DUR_S / DUR_MS))
+		return rel_err_set(err, REL_E_USAGE, "max_pause_ms is a number from 1 to 3600000");
+	*ret = ms != NULL ? n * DUR_MS : EXEC_MAX_PAUSE;
+	return 0;
+}
+
+static void
+operation(const struct verb_call *v, const char *kind, bool needs_version)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct op_request rq = {.kind = kind};
+	if (needs_version && (rq.version = text_param(v, "version")) == NULL)
+		rel_err_set(&err, REL_E_USAGE, "%s needs a version", kind);
+	else if (read_rehearse(json_object_get(v->params, "rehearse"), &rq.rehearse, &err) == 0 &&
+	    read_pause(json_object_get(v->params, "max_pause_ms"), &rq.max_pause, &err) == 0) {
+		op_request(v->d, &rq, v->c, v->id);
+		return;
+	}
+	answer(v, NULL, &err);
+}
+
+static void
+verb_upgrade(const struct verb_call *v)
+{
+	operation(v, "upgrade", true);
+}
+
+static void
+verb_downgrade(const struct verb_call *v)
+{
+	operation(v, "downgrade", true);
+}
+
+static void
+verb_rollback(const struct verb_call *v)
+{
+	operation(v, "rollback", false);
+}
+
+static void
+verb_attach(const struct verb_call *v)
+{
+	json_int_t id = json_integer_value(json_object_get(v->params, "operation"));
+	op_attach(v->d, id > 0 ? (uint64_t)id : 0, v->c, v->id);
+}
+
+/* ------------------------------------------------------------------ call */
+
+static void
+call_reply(void *ctx, json_t *reply, const struct rel_err *err)
+{
+	struct rpc_waiter *w = ctx;
+	if (w->conn != NULL && err == NULL)
+		rpc_reply(w->conn, w->id, json_incref(reply));
+	else if (w->conn != NULL)
+		rpc_error(w->conn, w->id, err);
+	rpc_waiter_free(w);
+}
+
+static void
+verb_call(const struct verb_call *v)
+{
+	struct rel_err err = REL_ERR_INIT;
+	const char *name = text_param(v, "worker");
+	json_t *request = json_object_get(v->params, "request");
+	struct sup_worker *w =
+	    name != NULL && v->d->sup != NULL ? sup_find(v->d->sup, name) : NULL;
+	struct rpc_waiter *waiter = NULL;
+	if (w == NULL)
+		rel_err_set(&err, REL_E_NO_SUCH_WORKER, "there is no worker %.150s",
+		    name != NULL ? name : "");
+	else if ((waiter = rpc_wait(v->c, v->id)) == NULL)
+		rel_err_nomem(&err);
+	else if (wire_call(w, request != NULL ? json_incref(request) : json_null(), call_reply, waiter,
+		     &err) != 0)
+		rpc_waiter_free(waiter);
+	if (err.code != REL_OK)
+		answer(v, NULL, &err);
+}
+
+static void
+verb_version(const struct verb_call *v)
+{
+	answer(v, json_pack("{s:s, s:i}", "version", PACKAGE_VERSION, "pid", (int)getpid()), NULL);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static const struct {
+	const char *method;
+	void (*fn)(const struct verb_call *v);
+} verbs[] = {
+    {"attach", verb_attach},
+    {"call", verb_call},
+    {"downgrade", verb_downgrade},
+    {"history", verb_history},
+    {"list", verb_list},
+    {"plan", verb_plan},
+    {"rollback", verb_rollback},
+    {"status", verb_status},
+    {"upgrade", verb_upgrade},
+    {"version", verb_version},
+};
+
+void
+verbs_dispatch(struct daemon *d, struct rpc_conn *c, const char *method, json_t *params, json_t *id)
+{
+	const struct verb_call v = {.d = d, .c = c, .params = params, .id = id};
+	for (size_t i = 0; i < NELEM(verbs); i++) {
+		if (strcmp(verbs[i].method, method) == 0) {
+			verbs[i].fn(&v);
+			return;
+		}
+	}
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_PROTOCOL, "this relupd knows no method %.60s", method);
+	rpc_error(c, id, &err);
+}

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * workers.sock: workers connect, say hello, and speak.  A connection is nobody's until its hello
+ * proves whose it is: SO_PEERCRED must give relupd's own uid and the pid of the worker that it
+ * names, with the start time that was recorded.  A connection that breaks the protocol is closed;
+ * its worker comes again.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+
+#define WIRE_CALL_TIMEOUT_MS 30000
+
+struct queued {
+	struct queued *next;
+	bool frame;
+	struct proto_frame bin;
+	const char *name;             /* a literal of ours */
+	json_t *body;
+	int fds[PROTO_FDS_MAX];
+	size_t fd_count;
+};
+
+struct conn {
+	struct conn *next, **prev;
+	struct daemon *d;
+	struct sup_worker *w;         /* NULL before its hello */
+	int fd;
+	pid_t pid;
+	uv_poll_t poll;
+	struct queued *out, **out_end; /* what the full socket could not take */
+	bool closed;
+};
+
+struct call {
+	struct call *next;
+	struct sup_worker *w;
+	json_int_t id;
+	wire_reply_fn *fn;
+	void *ctx;
+	uv_timer_t timer;
+	struct wire *wire;
+};
+
+struct wire {
+	struct daemon *d;
+	int fd;
+	uv_poll_t poll;
+	struct conn *conns;
+	struct call *calls;
+	json_int_t next_call;
+};
+
+/* ------------------------------------------------------------------ calls */
+
+static void
+call_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+static void
+call_end(struct wire *wr, struct call *c, json_t *reply, const struct rel_err *err)
+{
+	for (struct call **p = &wr->calls; *p != NULL; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	c->fn(c->ctx, reply, err);
+	uv_close((uv_handle_t *)&c->timer, call_closed);
+}
+
+static void
+calls_fail(struct wire *wr, const struct sup_worker *w, enum rel_ecode code, const char *why)
+{
+	for (struct call *c = wr->calls, *next; c != NULL; c = next) {
+		next = c->next;
+		if (w != NULL && c->w != w)
+			continue;
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, code, "%s: %s", c->w->name, why);
+		call_end(wr, c, NULL, &err);
+	}
+}
+
+static void
+call_timeout(uv_timer_t *t)
+{
+	struct call *c = t->data;
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_WORKER_SILENT, "%s did not answer within %d s", c->w->name,
+	    WIRE_CALL_TIMEOUT_MS / 1000);
+	call_end(c->wire, c, NULL, &err);
+}
+
+int
+wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, struct rel_err *err)
+{
+	struct conn *cn = w->conn;
+	if (cn == NULL) {
+		json_decref(request);
+		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is %s", w->name, sup_state_public(w));
+	}
+	struct wire *wr = cn->d->wire;
+	struct call *c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		json_decref(request);
+		return rel_err_nomem(err);
+	}
+	c->w = w;
+	c->id = ++wr->next_call;
+	c->fn = fn;
+	c->ctx = ctx;
+	c->wire = wr;
+	if (wire_send_json(w, "call", json_pack("{s:I, s:o}", "id", c->id, "request", request), NULL, 0,
+		err) != 0) {
+		free(c);
+		return -1;
+	}
+	uv_timer_init(&cn->d->loop, &c->timer);
+	c->timer.data = c;
+	uv_timer_start(&c->timer, call_timeout, WIRE_CALL_TIMEOUT_MS, 0);
+	c->next = wr->calls;
+	wr->calls = c;
+	return 0;
+}
+
+static void
+on_reply(struct wire *wr, const json_t *body)
+{
+	json_int_t id = json_integer_value(json_object_get(body, "id"));
+	for (struct call *c = wr->calls; c != NULL; c = c->next) {
+		if (c->id != id)
+			continue;
+		if (json_is_true(json_object_get(body, "ok"))) {
+			call_end(wr, c, json_object_get(body, "reply"), NULL);
+			return;
+		}
+		struct rel_err err = REL_ERR_INIT;
+		const char *text = json_string_value(json_object_get(body, "text"));
+		rel_err_set(&err, REL_E_BAD_VALUE, "%s: %s", c->w->name,
+		    text != NULL ? text : "the call failed");
+		call_end(wr, c, NULL, &err);
+		return;
+	}
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void
+conn_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+	free(c);
+}
+
+static void
+queued_free(struct queued *q)
+{
+	for (size_t i = 0; i < q->fd_count; i++)
+		close(q->fds[i]);
+	json_decref(q->body);
+	free(q);
+}
+
+static void
+conn_close(struct conn *c)
+{
+	if (c->closed)
+		return;
+	c->closed = true;
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	while (c->out != NULL) {
+		struct queued *q = c->out;
+		c->out = q->next;
+		queued_free(q);
+	}
+	if (c->w != NULL) {
+		c->w->conn = NULL;
+		calls_fail(c->d->wire, c->w, REL_E_WORKER_DIED, "it went away before it answered");
+	}
+	uv_poll_stop(&c->poll);
+	rel_fd_close(&c->fd);
+	uv_close((uv_handle_t *)&c->poll, conn_closed);
+}
+
+static void
+refuse(struct conn *c, const char *who, const char *why)
+{
+	struct rel_err err = REL_ERR_INIT;
+	daemon_log(c->d, "warning", who, "a process that calls itself so (pid %ld) is refused: %s",
+	    (long)c->pid, why);
+	/* It ends by itself: an unknown twin of a worker must not serve. */
+	if (proto_send_json(c->fd, "stop", json_pack("{s:s}", "reason", why), NULL, 0, &err) != 0)
+		rel_err_clear(&err); /* it is closed in any case */
+	conn_close(c);
+}
+
+static void
+attach(struct conn *c, struct sup_worker *w)
+{
+	if (w->conn != NULL)
+		conn_close(w->conn); /* the old end of a connection that broke */
+	c->w = w;
+	w->conn = c;
+}
+
+static void
+take_listeners(struct conn *c, struct sup_worker *w, struct proto_packet *p)
+{
+	struct daemon *d = c->d;
+	const struct model_app *app = model_system_app(d->rls->sys, w->application, NULL);
+	const struct model_child *child = rls_child(d->rls, w->application, w->child);
+	json_t *addresses = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (app == NULL || child == NULL || rls_listen(d->rls, app, child, &addresses, &err) != 0)
+		return;
+	for (size_t i = 0; i < p->fd_count && i < json_array_size(addresses); i++) {
+		listeners_adopt(d->listeners, json_string_value(json_array_get(addresses, i)), p->fds[i]);
+		p->fds[i] = -1;
+	}
+	json_decref(addresses);
+}
+
+static void
+set_loaded(struct sup_worker *w, json_t *modules)
+{
+	if (!json_is_array(modules))
+		return;
+	json_decref(w->loaded);
+	w->loaded = json_incref(modules);
+}
+
+/* What the worker knows of an operation decides its recovery; of one that ended while it was not
+ * connected it has missed the end. */
+static void
+note_operation(struct daemon *d, struct sup_worker *w, json_t *o)
+{
+	if (!json_is_object(o))
+		return;
+	if (d->recovered != NULL) {
+		json_object_set(d->recovered, w->name, o);
+		return;
+	}
+	op_tell_missed(d, w, o);
+}
+
+static void
+hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, json_t *job)
+{
+	struct daemon *d = c->d;
+	if (w->state == SUP_DOWN) {
+		/* Its pid file is gone, but the kernel vouches for uid and pid. */
+		uint64_t start = 0;
+		struct rel_err err = REL_ERR_INIT;
+		if (proc_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, &err) != 0) {
+			refuse(c, w->name, "it cannot be watched");
+			return;
+		}
+		sup_lost(d->sup, w, c->pid, start);
+	}
+	uint64_t start;
+	if (w->pid != c->pid || proc_start_time(c->pid, &start) != 0 || start != w->start_time) {
+		refuse(c, w->name, "another process is this worker");
+		return;
+	}
+	attach(c, w);
+	set_loaded(w, json_object_get(job, "modules"));
+	take_listeners(c, w, p);
+	note_operation(d, w, json_object_get(p->body, "operation"));
+	if (w->state == SUP_LOST)
+		daemon_log(d, "info", w->name, "adopted, pid %ld", (long)c->pid);
+	sup_event(d->sup, w, SUP_EV_HELLO);
+	op_packet(d, w, p);
+}
+
+static void
+on_hello(struct conn *c, struct proto_packet *p)
+{
+	struct daemon *d = c->d;
+	const char *name = json_string_value(json_object_get(p->body, "worker"));
+	json_int_t pid = json_integer_value(json_object_get(p->body, "pid"));
+	json_t *job = json_object_get(p->body, "job");
+	struct sup_worker *w = name != NULL && d->sup != NULL ? sup_find(d->sup, name) : NULL;
+	if (w == NULL || (pid_t)pid != c->pid) {
+		refuse(c, name != NULL ? name : "?", w == NULL ? "no such worker in this release"
+							       : "it lies about its pid");
+		return;
+	}
+	if (json_is_object(job)) {
+		hello_with_job(c, w, p, job);
+		return;
+	}
+	if (w->state != SUP_SPAWNED || w->pid != c->pid) {
+		refuse(c, name, "nobody waits for it");
+		return;
+	}
+	attach(c, w);
+	sup_event(d->sup, w, SUP_EV_HELLO);
+}
+
+static void
+on_message(struct conn *c, struct proto_packet *p)
+{
+	struct daemon *d = c->d;
+	struct sup_worker *w = c->w;
+	if (w == NULL) {
+		if (p->frame || strcmp(p->name, "hello") != 0)
+			refuse(c, "?", "it spoke before its hello");
+		else
+			on_hello(c, p);
+		return;
+	}
+	if (p->frame) {
+		op_packet(d, w, p);
+	} else if (strcmp(p->name, "ready") == 0) {
+		set_loaded(w, json_object_get(p->body, "modules"));
+		sup_event(d->sup, w, SUP_EV_READY);
+	} else if (strcmp(p->name, "failed") == 0) {
+		const char *text = json_string_value(json_object_get(p->body, "text"));
+		snprintf(w->why, sizeof(w->why), "%s", text != NULL ? text : "it did not say why");
+		daemon_log(d, "error", w->name, "did not start: %s", w->why);
+	} else if (strcmp(p->name, "finished") == 0) {
+		set_loaded(w, json_object_get(p->body, "modules"));
+		json_t *left = json_object_get(p->body, "unmappable"), *u;
+		size_t i;
+		json_array_foreach (left, i, u)
+			daemon_log(d, "warning", w->name, "module %s %s stays mapped: %s",
+			    json_string_value(json_object_get(u, "module")),
+			    json_string_value(json_object_get(u, "vsn")),
+			    json_string_value(json_object_get(u, "reason")));
+		op_left(d, w);
+	} else if (strcmp(p->name, "reply") == 0) {
+		on_reply(d->wire, p->body);
+	} else {
+		op_packet(d, w, p);
+	}
+}
+
+/* 1: read one; 0: nothing there; -1: the connection is over. */
+static int
+read_one(struct conn *c)
+{
+	struct proto_packet p;
+	struct rel_err err = REL_ERR_INIT;
+	int rc = proto_recv(c->fd, &p, &err);
+	if (rc == 1) {
+		on_message(c, &p);
+		proto_packet_fini(&p);
+		return 1;
+	}
+	if (rc < 0 && err.sys == EAGAIN)
+		return 0;
+	if (rc < 0)
+		daemon_log(c->d, "warning", c->w != NULL ? c->w->name : "?",
+		    "its connection is closed: %s", err.text);
+	return -1;
+}
+
+static void flush_out(struct conn *c);
+
+static void
+on_readable(uv_poll_t *h, int status, int events)
+{
+	struct conn *c = h->data;
+	if (status == 0 && (events & UV_WRITABLE) != 0)
+		flush_out(c);
+	/* A bounded number at a time: one talkative worker does not starve the others. */
+	for (int i = 0; i < 16 && !c->closed; i++) {
+		int rc = read_one(c);
+		if (rc == 0)
+			return;
+		if (rc < 0 && !c->closed) {
+			conn_close(c);
+			return;
+		}
+	}
+}
+
+void
+wire_drain(struct daemon *d, struct sup_worker *w)
+{
+	(void)d;
+	struct conn *c;
+	while ((c = w->conn) != NULL)
+		if (read_one(c) <= 0 && w->conn == c)
+			conn_close(c);
+}
+
+static void
+on_connect(uv_poll_t *h, int status, int events)
+{
+	(void)status;
+	(void)events;
+	struct wire *wr = h->data;
+	for (int i = 0; i < 64; i++) {
+		CLEANUP(rel_fd_close) int fd = accept4(wr->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			return;
+		struct ucred cred;
+		socklen_t len = sizeof(cred);
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.uid != geteuid())
+			continue;
+		struct conn *c = calloc(1, sizeof(*c));
+		if (c == NULL || uv_poll_init(&wr->d->loop, &c->poll, fd) != 0) {
+			free(c);
+			continue;
+		}
+		c->d = wr->d;
+		c->fd = fd;
+		fd = -1;
+		c->pid = cred.pid;
+		c->poll.data = c;
+		c->out_end = &c->out;
+		c->next = wr->conns;
+		c->prev = &wr->conns;
+		if (c->next != NULL)
+			c->next->prev = &c->next;
+		wr->conns = c;
+		uv_poll_start(&c->poll, UV_READABLE, on_readable);
+	}
+}
+
+/* ------------------------------------------------------------------ sending */
+
+static void
+flush_out(struct conn *c)
+{
+	while (c->out != NULL) {
+		struct queued *q = c->out;
+		struct rel_err err = REL_ERR_INIT;
+		int rc = q->frame ? proto_send_frame(c->fd, &q->bin, &err)
+				  : proto_send_json(c->fd, q->name, json_incref(q->body), q->fds,
+					q->fd_count, &err);
+		if (rc != 0 && err.sys == EAGAIN)
+			return;
+		c->out = q->next; /* another failure shows as the connection's end */
+		if (c->out == NULL)
+			c->out_end = &c->out;
+		queued_free(q);
+	}
+	uv_poll_start(&c->poll, UV_READABLE, on_readable);
+}
+
+static int
+enqueue(struct conn *c, struct queued *q)
+{
+	*c->out_end = q;
+	c->out_end = &q->next;
+	uv_poll_start(&c->poll, UV_READABLE | UV_WRITABLE, on_readable);
+	return 0;
+}
+
+static int
+queue_json(struct conn *c, const char *name, json_t *body, const int *fds, size_t n,
+    struct rel_err *err)
+{
+	struct queued *q = calloc(1, sizeof(*q));
+	if (q == NULL) {
+		json_decref(body);
+		return rel_err_nomem(err);
+	}
+	q->name = name;
+	q->body = body;
+	for (; q->fd_count < n; q->fd_count++) {
+		q->fds[q->fd_count] = fcntl(fds[q->fd_count], F_DUPFD_CLOEXEC, 3);
+		if (q->fds[q->fd_count] < 0) {
+			int sys = errno;
+			queued_free(q);
+			return rel_err_sys(err, REL_E_IO, sys, "cannot keep a descriptor");
+		}
+	}
+	return enqueue(c, q);
+}
+
+int
+wire_send_json(struct sup_worker *w, const char *name, json_t *body, const int *fds, size_t n,
+    struct rel_err *err)
+{
+	struct conn *c = w->conn;
+	if (body == NULL)
+		return rel_err_nomem(err);
+	if (c == NULL) {
+		json_decref(body);
+		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is not connected", w->name);
+	}
+	if (c->out != NULL)
+		return queue_json(c, name, body, fds, n, err);
+	if (proto_send_json(c->fd, name, json_incref(body), fds, n, err) == 0) {
+		json_decref(body);
+		return 0;
+	}
+	if (err->sys != EAGAIN) {
+		json_decref(body);
+		return -1;
+	}
+	rel_err_clear(err);
+	return queue_json(c, name, body, fds, n, err);
+}
+
+int
+wire_send_frame(struct sup_worker *w, const struct proto_frame *f, struct rel_err *err)
+{
+	struct conn *c = w->conn;
+	if (c == NULL)
+		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is not connected", w->name);
+	if (c->out == NULL) {
+		if (proto_send_frame(c->fd, f, err) == 0)
+			return 0;
+		if (err->sys != EAGAIN)
+			return -1;
+		rel_err_clear(err);
+	}
+	struct queued *q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return rel_err_nomem(err);
+	q->frame = true;
+	q->bin = *f;
+	return enqueue(c, q);
+}
+
+/* ------------------------------------------------------------------ life */
+
+int
+wire_new(struct daemon *d, struct wire **ret, struct rel_err *err)
+{
+	struct wire *wr = calloc(1, sizeof(*wr));
+	if (wr == NULL)
+		return rel_err_nomem(err);
+	wr->d = d;
+	if (rel_unix_listen(store_run_fd(d->store), PROTO_WORKERS_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK,
+		0600, &wr->fd, err) != 0) {
+		free(wr);
+		return -1;
+	}
+	uv_poll_init(&d->loop, &wr->poll, wr->fd);
+	wr->poll.data = wr;
+	uv_poll_start(&wr->poll, UV_READABLE, on_connect);
+	*ret = wr;
+	return 0;
+}
+
+static void
+wire_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void
+wire_free(struct wire **wp)
+{
+	struct wire *wr = *wp;
+	*wp = NULL;
+	if (wr == NULL)
+		return;
+	wr->d->wire = wr; /* closing connections still ends their calls */
+	calls_fail(wr, NULL, REL_E_STOPPING, "relupd is going down");
+	while (wr->conns != NULL)
+		conn_close(wr->conns);
+	wr->d->wire = NULL;
+	uv_poll_stop(&wr->poll);
+	rel_fd_close(&wr->fd);
+	uv_close((uv_handle_t *)&wr->poll, wire_closed);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Documents: reading, freeing, looking up.
+ */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc/doc_priv.h"
+
+const struct doc_limits doc_limits_written = {1024 * 1024, 50 * 1000, 32};
+const struct doc_limits doc_limits_generated = {64 * 1024 * 1024, 4 * 1000 * 1000, 32};
+
+void
+doc_pos_advance(struct rel_pos *pos, const char *from, const char *to)
+{
+	for (; from < to; from++) {
+		if (*from == '\n') {
+			pos->line++;
+			pos->column = 1;
+		} else if (((unsigned char)*from & 0xc0) != 0x80) {
+			pos->column++;
+		}
+	}
+}
+
+/* The length of the UTF-8 sequence at s (RFC 3629: no overlong form, no surrogate, nothing above
+ * U+10FFFF); 0: it is none. */
+static size_t
+utf8_len(const unsigned char *s, size_t left)
+{
+	static const struct {
+		unsigned char first, last, low, high; /* of the lead byte; of the one after it */
+		size_t len;
+	} forms[] = {
+	    {0x01, 0x7f, 0, 0, 1},
+	    {0xc2, 0xdf, 0x80, 0xbf, 2},
+	    {0xe0, 0xe0, 0xa0, 0xbf, 3},
+	    {0xe1, 0xec, 0x80, 0xbf, 3},
+	    {0xed, 0xed, 0x80, 0x9f, 3},
+	    {0xee, 0xef, 0x80, 0xbf, 3},
+	    {0xf0, 0xf0, 0x90, 0xbf, 4},
+	    {0xf1, 0xf3, 0x80, 0xbf, 4},
+	    {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	for (size_t i = 0; i < NELEM(forms); i++) {
+		if (s[0] < forms[i].first || s[0] > forms[i].last)
+			continue;
+		size_t n = forms[i].len;
+		if (n > left || (n > 1 && (s[1] < forms[i].low || s[1] > forms[i].high)))
+			return 0;
+		for (size_t k = 2; k < n; k++)
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+		return n;
+	}
+	return 0;
+}
+
+static int
+check_utf8(const char *text, size_t len, const char *name, struct rel_err *err)
+{
+	size_t i = 0;
+	while (i < len) {
+		size_t n = utf8_len((const unsigned char *)text + i, len - i);
+		if (n == 0) {
+			struct rel_pos pos = {name, 1, 1};
+			doc_pos_advance(&pos, text, text + i);
+			if (text[i] == '\0')
+				return rel_err_at(err, &pos, REL_E_SYNTAX, "a NUL byte");
+			return rel_err_at(err, &pos, REL_E_SYNTAX, "the byte 0x%02x is not UTF-8",
+			    (unsigned char)text[i]);
+		}
+		i += n;
+	}
+	return 0;
+}
+
+static bool
+is_json_name(const char *name)
+{
+	size_t n = strlen(name);
+	return n >= 5 && strcmp(name + n - 5, ".json") == 0;
+}
+
+static int
+read_into(struct doc *d, const char *text, size_t len, const struct doc_limits *limits,
+    struct rel_err *err)
+{
+	struct doc_builder b;
+	if (doc_builder_init(&b, d, limits, err) != 0)
+		return -1;
+	int rc = is_json_name(d->name) ? doc_json_read(&b, text, len, err)
+				       : doc_yaml_read(&b, text, len, err);
+	doc_builder_fini(&b);
+	if (rc != 0)
+		return -1;
+	/* A lone `---` or nothing but comments is as empty as no byte at all. */
+	const struct doc_node *n = d->root;
+	if (n == NULL || (n->kind == DOC_SCALAR && !n->quoted && n->text[0] == '\0')) {
+		struct rel_pos pos = {d->name, 1, 1};
+		return rel_err_at(err, &pos, REL_E_SYNTAX, "the document is empty");
+	}
+	return 0;
+}
+
+int
+doc_read_text(const char *text, size_t len, const char *name, const struct doc_limits *limits,
+    struct doc **ret, struct rel_err *err)
+{
+	CLEANUP(doc_free) struct doc *d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return rel_err_nomem(err);
+	d->magic = DOC_MAGIC;
+	/* Room for the tree at its largest, and for the model that is decoded into the arena. */
+	d->arena = rel_arena_new(4096 + 8 * limits->bytes + 256 * limits->nodes);
+	if (d->arena == NULL || (d->name = rel_arena_strdup(d->arena, name)) == NULL)
+		return rel_err_nomem(err);
+	struct rel_pos start = {d->name, 1, 1};
+	if (len > limits->bytes)
+		return rel_err_at(
+		    err, &start, REL_E_LIMIT, "%zu bytes; %zu are the limit", len, limits->bytes);
+	if (check_utf8(text, len, d->name, err) != 0 || read_into(d, text, len, limits, err) != 0)
+		return -1;
+	*ret = MOVE(d);
+	return 0;
+}
+
+int
+doc_read_file(int dirfd, const char *path, const char *name, const struct doc_limits *limits,
+    struct doc **ret, struct rel_err *err)
+{
+	CLEANUP(rel_free_cleanup) char *text = NULL;
+	size_t len;
+	if (rel_file_read(dirfd, path, name, limits->bytes, &text, &len, err) != 0)
+		return -1;
+	return doc_read_text(text, len, name, limits, ret, err);
+}
+
+void
+doc_free(struct doc **dp)
+{
+	struct doc *d = *dp;
+	*dp = NULL;
+	if (d == NULL)
+		return;
+	MUST_OBJ(d, DOC_MAGIC);
+	d->magic = 0;
+	rel_arena_free(&d->arena);
+	free(d);
+}
+
+const struct doc_node *
+doc_get(const struct doc_node *map, const char *key)
+{
+	if (map == NULL || map->kind != DOC_MAP)
+		return NULL;
+	for (size_t i = 0; i < map->count; i++)
+		if (strcmp(map->keys[i], key) == 0)
+			return map->items[i];
+	return NULL;
+}
+
+bool
+doc_is_null(const struct doc_node *n)
+{
+	return n->kind == DOC_SCALAR && !n->quoted &&
+	       (n->text[0] == '\0' || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * exec: the release handler: runs a checked script over the workers of a running system.
+ *
+ * Two halves.  exec_compile() turns the low-level instructions into *steps*; a step is a bracket:
+ * some workers come to rest together, build their new state beside the old one, and are decided by
+ * one word.  `struct exec` is the interpreter: a fold over the steps, driven by what the workers
+ * answer.  It knows the world only through `struct exec_ops`, so whole upgrades run in unit tests
+ * against scripted workers.  Loop thread only; nothing here blocks but the journal (ops->journal_*),
+ * and that is never called while a worker is at rest.
+ *
+ *	REHEARSE → PREPARE → BRACKET 0 → BRACKET 1 → … → END (upgraded)
+ *	    │          │         │ aborted: UNDO of what was committed, in reverse → END (rolled_back)
+ *	    └──────────┴→ END (unchanged)                 a worker that cannot go back is replaced
+ *
+ * Rules: (1) everything that can fail or take time is done before the first bracket; (2) a word is
+ * final, and everyone obeys the value that stands; (3) forward turns to undo at most once.
+ */
+#ifndef EXEC_EXEC_H
+#define EXEC_EXEC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "model/model.h"
+#include "proto/proto.h"
+
+/* ------------------------------------------------------------------ the script as steps */
+struct exec_change {
+	const char *module;
+	enum model_mode mode;
+	json_t *extra;                /* owned */
+};
+
+struct exec_step {
+	unsigned index;               /* of its first instruction in the script */
+	bool barrier_worker;          /* one word per worker instead of one for all */
+	dur_ns_t suspend_timeout;     /* the longest of its suspend items */
+	size_t load_count, suspend_count, change_count, undo_count;
+	const char **loads, **suspends;
+	struct exec_change *changes;      /* forward */
+	struct exec_change *undo_changes; /* the way back; taken from the opposite script */
+	bool undo_missing;            /* a module with a code_change has none in the opposite script:
+	                                 its workers go back by a restart */
+};
+
+struct exec_script {
+	struct rel_arena *arena;      /* owned */
+	size_t step_count;
+	struct exec_step *steps;
+	size_t object_count;          /* load_object_code, in order */
+	const struct model_instr **objects; /* borrowed from the script */
+};
+
+/* `back` (may be NULL) is the script of the opposite direction between the same two releases: its
+ * code_change extras serve the undo.  Both must have passed model_script_check().  An instruction
+ * that this version cannot execute is REL_E_UNSUPPORTED. */
+int exec_compile(const struct model_script *forward, const struct model_script *back,
+    struct exec_script **ret, struct rel_err *err) RTE_MUST_CHECK;
+void exec_script_free(struct exec_script **s);
+/* Does the step concern a worker whose table holds `module`? */
+bool exec_step_names(const struct exec_step *st, const char *module);
+
+/* ------------------------------------------------------------------ the world */
+enum exec_outcome { EXEC_UPGRADED, EXEC_UNCHANGED, EXEC_BLOCKED, EXEC_ROLLED_BACK, EXEC_MIXED };
+const char *exec_outcome_name(enum exec_outcome o);
+
+enum exec_rehearse { EXEC_REHEARSE_AUTO, EXEC_REHEARSE_NEVER, EXEC_REHEARSE_ALWAYS };
+
+/* A worker as the interpreter sees it; the caller fills the first part. */
+struct exec_worker {
+	void *ref;                    /* the caller's */
+	const char *name;
+	bool *concerned;              /* per step; owned by the exec */
+	/* the interpreter's */
+	bool alive;                   /* takes part still */
+	bool asked;                   /* the current phase's message went out to it */
+	bool waiting;                 /* its answer is due */
+	bool built;
+	bool killed;                  /* by us */
+	bool stranded;                /* in a recovery: it holds nothing of the operation (it was started
+	                                 by the map; set by the caller then), or could not be handed the
+	                                 new words: it can only be replaced */
+	bool *committed;              /* per step */
+	mono_ns_t rest, resumed;      /* of the current bracket */
+};
+
+struct exec_progress {
+	const char *phase;            /* "rehearse" "prepare" "bracket" "undo" … */
+	unsigned step, steps, workers;
+	const char *text;
+};
+
+struct exec_ops {
+	/* 0, or -1: the worker cannot be reached just now (reported as an error of the phase). */
+	int (*send_json)(void *ctx, struct exec_worker *w, const char *name, json_t *body,
+	    const int *fds, size_t fd_count);
+	int (*send_frame)(void *ctx, struct exec_worker *w, const struct proto_frame *f);
+	/* The members of `modules` (MODULE of proto.h) that this worker may need in the new code. */
+	json_t *(*modules)(void *ctx, struct exec_worker *w);
+	void (*kill)(void *ctx, struct exec_worker *w);     /* SIGKILL: it overran its deadline */
+	void (*replace)(void *ctx, struct exec_worker *w);  /* SIGKILL, and start by the map */
+	void (*hold_starts)(void *ctx, bool hold);
+	/* Every worker runs (also those that died meanwhile)?  Else *ret_name names one that does not. */
+	bool (*all_running)(void *ctx, const char **ret_name);
+	/* The map who starts with what: the loads of a step are in force now, or no more. */
+	void (*map_step)(void *ctx, const struct exec_step *st, bool undo);
+	void (*timer)(void *ctx, mono_ns_t at);             /* 0: cancel; one timer */
+	mono_ns_t (*now)(void *ctx);
+	int (*journal_undo)(void *ctx, struct rel_err *err);
+	/* Records outcome and result durably, before the client hears it.  Where it fails, the
+	 * operation goes on until it can be recorded: it is tried again every EXEC_RECORD_RETRY. */
+	int (*journal_end)(void *ctx, enum exec_outcome o, json_t *result, struct rel_err *err);
+	void (*progress)(void *ctx, const struct exec_progress *p);
+	void (*log)(void *ctx, const char *level, const char *text);
+	/* The operation ended and the interpreter may be freed after this returns. */
+	void (*done)(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err);
+};
+
+struct exec_options {
+	uint64_t operation;
+	const char *from, *to;
+	unsigned instructions;        /* of the script, for the result */
+	enum exec_rehearse rehearse;
+	dur_ns_t max_pause;           /* default EXEC_MAX_PAUSE */
+};
+#define EXEC_MAX_PAUSE       (1 * DUR_S)
+#define EXEC_SUSPEND_TIMEOUT (5 * DUR_S)
+#define EXEC_LEASE_EXTRA     (2 * DUR_S) /* a worker's lease = max_pause + this */
+#define EXEC_PREPARE_TIMEOUT (60 * DUR_S)
+#define EXEC_REHEARSE_EXTRA  (2 * DUR_S) /* a rehearsal's deadline = max_pause a step + this */
+#define EXEC_SETTLE_TIMEOUT  (15 * DUR_S) /* replaced workers must run again by then, else: mixed */
+#define EXEC_RECORD_RETRY    (1 * DUR_S)
+#define EXEC_REHEARSALS      4           /* at once: each one taxes its serving worker */
+
+struct exec;
+
+/* Takes `script` and the `workers` array (malloc'ed; names and refs stay the caller's, and must
+ * live as long as the exec). */
+int exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
+    struct exec_script *script, struct exec_worker *workers, size_t worker_count, struct exec **ret,
+    struct rel_err *err) RTE_MUST_CHECK;
+void exec_free(struct exec **x);
+
+void exec_start(struct exec *x);
+/* After relupd was killed in the middle: what each worker runs is known (`committed` of each, and
+ * `stranded`), `undo` tells whether undoing had been recorded.  Goes forward where anything was
+ * committed, else back.  Waits for all to run before it tells the outcome. */
+void exec_recover(struct exec *x, bool undo);
+/* A packet of a worker that takes part (rehearsed, prepared, finished, BUILT, DONE). */
+void exec_packet(struct exec *x, void *ref, const struct proto_packet *p);
+/* A worker's process is gone; fault: by a fault signal (it died of itself).  True: it took part, so
+ * that its end counts as the operation's and not as a restart of its own. */
+bool exec_gone(struct exec *x, void *ref, bool fault, const char *how);
+void exec_timer(struct exec *x);
+/* Some worker changed its state: those that wait for all to run look again. */
+void exec_poke(struct exec *x);
+
+#endif

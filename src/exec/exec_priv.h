@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The interpreter's inside: run.c walks the phases, bracket.c runs one bracket, message.c makes what
+ * is sent, result.c tells how it ended.
+ */
+#ifndef EXEC_EXEC_PRIV_H
+#define EXEC_EXEC_PRIV_H
+
+#include "exec/exec.h"
+
+#define EXEC_MAGIC 0x65786563u
+
+enum exec_phase {
+	EXEC_IDLE,
+	EXEC_REHEARSE,
+	EXEC_PREPARE,                 /* also: handing new decision memory to adopted workers */
+	EXEC_BUILD,                   /* a bracket before its decision */
+	EXEC_RESUME,                  /* after it: the workers report */
+	EXEC_SETTLE,                  /* workers that died are on their way back */
+	EXEC_RECORD,                  /* over, but the outcome could not be recorded yet */
+	EXEC_ENDED,
+};
+
+struct exec {
+	unsigned magic;
+	const struct exec_ops *ops;
+	void *ctx;
+	struct exec_options opt;
+	struct exec_script *script;   /* owned */
+	struct exec_worker *workers;  /* owned */
+	size_t count;
+	enum exec_phase phase;
+	bool recovering;              /* an operation of an earlier relupd: PREPARE hands out words */
+	bool undoing;
+	bool changed;                 /* a bracket was sent: from here failure is rolled_back */
+	bool deaths;                  /* some worker died or was replaced: settle before the end */
+	unsigned step;                /* index into script->steps */
+	size_t waiting;               /* workers whose answer is due */
+	size_t unbuilt;               /* of these, in a bracket: not yet built */
+	uint32_t *by_ref;             /* indexes of workers, sorted by their ref */
+	size_t running_rehearsals, next_rehearsal;
+	struct proto_decision decision;
+	uint32_t *word_base;          /* per step: its first word; layout in message.c */
+	int eventfd;
+	mono_ns_t started, bracket_sent, decided;
+	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
+	/* figures */
+	dur_ns_t suspended, longest_pause, time_to_rest;
+	json_t *killed;               /* names of workers killed by us */
+	struct rel_err err;           /* why it failed; REL_OK while all is well */
+	bool mixed;
+	enum exec_outcome outcome;
+	json_t *result;               /* owned; NULL: not over, or no memory for it yet */
+	bool unrecorded;              /* that the journal fails was said */
+};
+
+/* message.c */
+int exec_decision_make(struct exec *x, struct rel_err *err) RTE_MUST_CHECK;
+struct proto_word *exec_word(struct exec *x, unsigned step, bool undo, size_t worker);
+bool exec_step_self(const struct exec *x, unsigned step);
+size_t exec_step_workers(const struct exec *x, unsigned step); /* alive and concerned */
+json_t *exec_rehearse_body(struct exec *x, size_t worker);  /* NULL: memory */
+json_t *exec_prepare_body(struct exec *x, size_t worker);
+json_t *exec_adopt_body(struct exec *x, size_t worker);
+
+/* bracket.c */
+void exec_bracket_begin(struct exec *x);
+void exec_bracket_frame(struct exec *x, size_t worker, const struct proto_frame *f);
+void exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how);
+void exec_bracket_timer(struct exec *x);
+/* SIGKILL and a start by the map, for a worker that cannot go back live. */
+void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
+
+/* run.c */
+void exec_bracket_over(struct exec *x); /* every worker of the bracket reported */
+/* The first failure of the operation; later ones are logged. */
+void exec_fail(struct exec *x, const struct rel_err *err);
+void exec_say(struct exec *x, const char *level, const char *fmt, ...) RTE_PRINTF(3, 4);
+void exec_show(struct exec *x, const char *phase, const char *fmt, ...) RTE_PRINTF(3, 4);
+
+/* result.c */
+json_t *exec_result(struct exec *x, enum exec_outcome o);
+
+#endif

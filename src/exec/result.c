@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How an operation ended: the one object that text, JSON, history and events are printed from.
+ */
+#include "config.h"
+
+#include "exec/exec_priv.h"
+
+const char *
+exec_outcome_name(enum exec_outcome o)
+{
+	static const char *const names[] = {[EXEC_UPGRADED] = "upgraded",
+	    [EXEC_UNCHANGED] = "unchanged", [EXEC_BLOCKED] = "blocked",
+	    [EXEC_ROLLED_BACK] = "rolled_back", [EXEC_MIXED] = "mixed"};
+	MUST((size_t)o < NELEM(names));
+	return names[o];
+}
+
+static json_int_t
+us(dur_ns_t d)
+{
+	return (json_int_t)((d + 500) / 1000);
+}
+
+json_t *
+exec_result(struct exec *x, enum exec_outcome o)
+{
+	json_t *error = x->err.code == REL_OK ? json_null() : proto_err_json(&x->err);
+	return json_pack("{s:I, s:s, s:s, s:s, s:[s,s], s:i, s:i, s:I, s:I, s:I, s:I, s:n, s:O, s:o}",
+	    "operation", (json_int_t)x->opt.operation, "outcome", exec_outcome_name(o), "from",
+	    x->opt.from, "to", x->opt.to, "path", x->opt.from, x->opt.to, "steps",
+	    (int)x->opt.instructions, "workers", (int)x->count, "suspended_us", us(x->suspended),
+	    "longest_pause_us", us(x->longest_pause), "time_to_rest_us", us(x->time_to_rest),
+	    "total_us", us(x->ops->now(x->ctx) - x->started), "forecast_us", "killed", x->killed,
+	    "error", error);
+}

@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The walk through the phases of an operation; bracket.c has the dangerous middle.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "exec/exec_priv.h"
+
+static void prepare_begin(struct exec *x);
+static void undo_begin(struct exec *x);
+static void undo_next(struct exec *x);
+static void settle(struct exec *x);
+
+/* ------------------------------------------------------------------ telling */
+
+void
+exec_say(struct exec *x, const char *level, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	x->ops->log(x->ctx, level, text);
+}
+
+void
+exec_show(struct exec *x, const char *phase, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	struct exec_progress p = {.phase = phase, .step = x->step,
+	    .steps = (unsigned)x->script->step_count, .workers = (unsigned)x->count, .text = text};
+	x->ops->progress(x->ctx, &p);
+}
+
+void
+exec_fail(struct exec *x, const struct rel_err *err)
+{
+	if (x->err.code == REL_OK)
+		x->err = *err;
+	else
+		exec_say(x, "warning", "also: %s", err->text);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static int
+by_ref(const void *a, const void *b, void *ctx)
+{
+	const struct exec *x = ctx;
+	uintptr_t p = (uintptr_t)x->workers[*(const uint32_t *)a].ref;
+	uintptr_t q = (uintptr_t)x->workers[*(const uint32_t *)b].ref;
+	return p < q ? -1 : p > q;
+}
+
+static void
+workers_free(struct exec_worker *workers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(workers[i].concerned);
+		free(workers[i].committed);
+	}
+	free(workers);
+}
+
+int
+exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
+    struct exec_script *script, struct exec_worker *workers, size_t worker_count, struct exec **ret,
+    struct rel_err *err)
+{
+	struct exec *x = calloc(1, sizeof(*x));
+	if (x == NULL) {
+		exec_script_free(&script);
+		workers_free(workers, worker_count);
+		return rel_err_nomem(err);
+	}
+	x->magic = EXEC_MAGIC;
+	x->ops = ops;
+	x->ctx = ctx;
+	x->opt = *opt;
+	x->script = script;
+	x->workers = workers;
+	x->count = worker_count;
+	x->decision.memfd = -1;
+	x->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	x->killed = json_array();
+	x->word_base = calloc(script->step_count + 1, sizeof(*x->word_base));
+	x->by_ref = calloc(worker_count + 1, sizeof(*x->by_ref));
+	bool ok = x->eventfd >= 0 && x->killed != NULL && x->word_base != NULL && x->by_ref != NULL;
+	/* All memory the undo path needs is taken here, before anything changes. */
+	for (size_t i = 0; i < worker_count; i++) {
+		struct exec_worker *w = &workers[i];
+		w->alive = true;
+		if (w->committed == NULL)
+			w->committed = calloc(script->step_count + 1, sizeof(*w->committed));
+		ok = ok && w->committed != NULL && w->concerned != NULL;
+	}
+	for (size_t i = 0; ok && i < worker_count; i++)
+		x->by_ref[i] = (uint32_t)i;
+	if (ok)
+		qsort_r(x->by_ref, worker_count, sizeof(*x->by_ref), by_ref, x);
+	if (!ok || exec_decision_make(x, err) != 0) {
+		if (err->code == REL_OK)
+			rel_err_nomem(err);
+		exec_free(&x);
+		return -1;
+	}
+	*ret = x;
+	return 0;
+}
+
+void
+exec_free(struct exec **xp)
+{
+	struct exec *x = *xp;
+	*xp = NULL;
+	if (x == NULL)
+		return;
+	MUST_OBJ(x, EXEC_MAGIC);
+	workers_free(x->workers, x->count);
+	free(x->word_base);
+	free(x->by_ref);
+	proto_decision_fini(&x->decision);
+	rel_fd_close(&x->eventfd);
+	json_decref(x->killed);
+	json_decref(x->result);
+	exec_script_free(&x->script);
+	x->magic = 0;
+	free(x);
+}
+
+/* ------------------------------------------------------------------ the end */
+
+static void
+send_finish(struct exec *x, bool confirmed)
+{
+	for (size_t i = 0; i < x->count; i++) {
+		struct exec_worker *w = &x->workers[i];
+		if (!w->alive)
+			continue;
+		json_t *body = json_pack("{s:I, s:b}", "operation", (json_int_t)x->opt.operation,
+		    "confirmed", confirmed);
+		if (body == NULL || x->ops->send_json(x->ctx, w, "finish", body, NULL, 0) != 0)
+			exec_say(x, "warning", "%s was not told that the operation ended; it hears "
+					       "it when it reconnects", w->name);
+	}
+}
+
+/* Nobody hears an outcome that a crash could take back: one that cannot be recorded is tried again.
+ * Until then the workers hold the operation, so that a relupd that dies now finds it in them. */
+static void
+record(struct exec *x)
+{
+	struct rel_err err = REL_ERR_INIT;
+	if (x->result == NULL)
+		x->result = exec_result(x, x->outcome);
+	x->phase = EXEC_RECORD;
+	if (x->ops->journal_end(x->ctx, x->outcome, x->result, &err) != 0) {
+		if (!x->unrecorded) {
+			exec_say(x, "error", "the outcome cannot be recorded: %s; trying again", err.text);
+			exec_show(x, "record", "the outcome cannot be recorded: %s; trying again",
+			    err.text);
+		}
+		x->unrecorded = true;
+		x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_RECORD_RETRY);
+		return;
+	}
+	x->phase = EXEC_ENDED;
+	x->ops->timer(x->ctx, 0);
+	if (FAULT(EXEC_OUTCOME))
+		exec_say(x, "warning", "fault point after the outcome");
+	/* Whatever is not current now goes: the old versions after an upgrade, the new ones after an
+	 * undo.  Where nothing was committed there is only prepared code to drop. */
+	send_finish(x, x->changed);
+	x->ops->done(x->ctx, x->outcome, MOVE(x->result), &x->err);
+}
+
+static void
+end(struct exec *x)
+{
+	x->outcome = x->mixed	       ? EXEC_MIXED
+	    : x->err.code == REL_OK    ? EXEC_UPGRADED
+	    : x->err.code == REL_E_BLOCKED && !x->changed ? EXEC_BLOCKED
+	    : !x->changed	       ? EXEC_UNCHANGED
+				       : EXEC_ROLLED_BACK;
+	x->ops->hold_starts(x->ctx, false);
+	record(x);
+}
+
+/* ------------------------------------------------------------------ rehearsal */
+
+static void
+rehearse_some(struct exec *x)
+{
+	while (x->running_rehearsals < EXEC_REHEARSALS && x->next_rehearsal < x->count &&
+	    x->err.code == REL_OK) {
+		size_t i = x->next_rehearsal++;
+		struct exec_worker *w = &x->workers[i];
+		if (!w->alive)
+			continue;
+		json_t *body = exec_rehearse_body(x, i);
+		struct rel_err err = REL_ERR_INIT;
+		if (body == NULL) {
+			rel_err_nomem(&err);
+			exec_fail(x, &err);
+			break;
+		}
+		if (x->ops->send_json(x->ctx, w, "rehearse", body, NULL, 0) != 0) {
+			rel_err_set(&err, REL_E_WORKER_SILENT, "%s cannot be reached", w->name);
+			exec_fail(x, &err);
+			break;
+		}
+		w->waiting = true;
+		x->running_rehearsals++;
+	}
+	if (x->running_rehearsals > 0)
+		return;
+	if (x->err.code != REL_OK)
+		end(x);
+	else
+		prepare_begin(x);
+}
+
+static void
+rehearse_begin(struct exec *x)
+{
+	if (x->opt.rehearse == EXEC_REHEARSE_NEVER) {
+		prepare_begin(x);
+		return;
+	}
+	x->phase = EXEC_REHEARSE;
+	exec_show(x, "rehearse", "rehearsing in a copy of %zu worker%s", x->count,
+	    x->count == 1 ? "" : "s");
+	dur_ns_t each = x->opt.max_pause * (dur_ns_t)x->script->step_count + EXEC_REHEARSE_EXTRA;
+	x->ops->timer(x->ctx, x->ops->now(x->ctx) +
+	    (each + DUR_S) * (dur_ns_t)(x->count / EXEC_REHEARSALS + 1));
+	rehearse_some(x);
+}
+
+static void
+rehearsal_ended(struct exec *x, struct exec_worker *w)
+{
+	if (!w->waiting)
+		return;
+	w->waiting = false;
+	x->running_rehearsals--;
+	rehearse_some(x);
+}
+
+static void
+on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
+{
+	const char *result = json_string_value(json_object_get(body, "result"));
+	const char *module = json_string_value(json_object_get(body, "module"));
+	const char *text = json_string_value(json_object_get(body, "text"));
+	static const struct {
+		const char *result;
+		enum rel_ecode code;
+	} codes[] = {{"refused", REL_E_REHEARSAL_REFUSED}, {"crashed", REL_E_REHEARSAL_CRASHED},
+	    {"hung", REL_E_REHEARSAL_HUNG}};
+	struct rel_err err = REL_ERR_INIT;
+	if (!w->waiting)
+		return; /* nobody asked, or it says it twice */
+	/* A refusal that is not code_change's own (the new code cannot be loaded) keeps its code. */
+	const char *name = json_string_value(json_object_get(body, "code"));
+	enum rel_ecode code = name != NULL ? rel_err_code_of(name) : REL_OK;
+	if (code != REL_OK && code != REL_E_REHEARSAL_REFUSED && result != NULL &&
+	    strcmp(result, "refused") == 0)
+		rel_err_set(&err, code, "%s: %s", w->name, text != NULL ? text : "no reason given");
+	for (size_t i = 0; err.code == REL_OK && result != NULL && i < NELEM(codes); i++)
+		if (strcmp(result, codes[i].result) == 0)
+			rel_err_set(&err, codes[i].code, "the rehearsal in a copy of %s %s: %s%s%s",
+			    w->name, result, module != NULL && module[0] != '\0' ? module : "",
+			    module != NULL && module[0] != '\0' ? ": " : "",
+			    text != NULL ? text : "no reason given");
+	if (err.code == REL_OK && (result == NULL || strcmp(result, "ok") != 0))
+		rel_err_set(&err, REL_E_PROTOCOL, "%s answered the rehearsal with nonsense", w->name);
+	if (err.code != REL_OK)
+		exec_fail(x, &err);
+	rehearsal_ended(x, w);
+}
+
+/* ------------------------------------------------------------------ prepare */
+
+static void
+steps_begin(struct exec *x)
+{
+	if (FAULT(EXEC_PREPARED))
+		exec_say(x, "warning", "fault point after prepare");
+	if (x->script->step_count > 0)
+		exec_show(x, "bracket", "%zu step%s", x->script->step_count,
+		    x->script->step_count == 1 ? "" : "s");
+	x->step = 0;
+	if (x->script->step_count == 0)
+		settle(x);
+	else
+		exec_bracket_begin(x);
+}
+
+/* After relupd came back.  Who could not be handed the words cannot take part in any bracket, so
+ * that forward turns to undo, and undo replaces it where it runs new code. */
+static void
+adopt_ended(struct exec *x)
+{
+	if (x->undoing)
+		undo_next(x);
+	else if (x->err.code != REL_OK)
+		undo_begin(x);
+	else
+		steps_begin(x);
+}
+
+static void
+prepare_ended(struct exec *x)
+{
+	if (x->waiting > 0)
+		return;
+	if (x->recovering)
+		adopt_ended(x);
+	else if (x->err.code != REL_OK)
+		end(x);
+	else
+		steps_begin(x);
+}
+
+/* In a recovery; where it runs old code in some step there is no way forward. */
+static bool
+skip_stranded(struct exec *x, const struct exec_worker *w)
+{
+	for (size_t s = 0; w->stranded && s < x->script->step_count; s++) {
+		struct rel_err err = REL_ERR_INIT;
+		if (!w->concerned[s] || w->committed[s])
+			continue;
+		rel_err_set(&err, REL_E_WORKER_DIED, "%s was started anew in %s", w->name, x->opt.from);
+		exec_fail(x, &err);
+		break;
+	}
+	return w->stranded;
+}
+
+/* Both for a new operation ("prepare") and, after relupd came back, to hand new decision memory to
+ * workers that hold the prepared code already ("adopt"). */
+static void
+hand_out(struct exec *x, const char *message, json_t *(*make_body)(struct exec *, size_t))
+{
+	x->phase = EXEC_PREPARE;
+	x->waiting = 0;
+	for (size_t i = 0; i < x->count; i++) {
+		struct exec_worker *w = &x->workers[i];
+		if (!w->alive || skip_stranded(x, w))
+			continue;
+		json_t *body = make_body(x, i);
+		int fds[2] = {x->decision.memfd, x->eventfd};
+		struct rel_err err = REL_ERR_INIT;
+		if (body == NULL)
+			rel_err_nomem(&err);
+		else if (x->ops->send_json(x->ctx, w, message, body, fds, 2) != 0)
+			rel_err_set(&err, REL_E_WORKER_SILENT, "%s cannot be reached", w->name);
+		if (err.code != REL_OK) {
+			exec_fail(x, &err);
+			w->stranded = x->recovering;
+			if (!x->recovering)
+				break;
+			continue;
+		}
+		w->waiting = true;
+		x->waiting++;
+	}
+	x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_PREPARE_TIMEOUT);
+	prepare_ended(x);
+}
+
+static void
+prepare_begin(struct exec *x)
+{
+	if (FAULT(EXEC_REHEARSED))
+		exec_say(x, "warning", "fault point after the rehearsal");
+	exec_show(x, "prepare", "loading the new code beside the old");
+	hand_out(x, "prepare", exec_prepare_body);
+}
+
+static void
+on_prepared(struct exec *x, struct exec_worker *w, const json_t *body)
+{
+	if (!w->waiting)
+		return;
+	w->waiting = false;
+	x->waiting--;
+	if (!json_is_true(json_object_get(body, "ok"))) {
+		const char *name = json_string_value(json_object_get(body, "code"));
+		const char *text = json_string_value(json_object_get(body, "text"));
+		enum rel_ecode code = name != NULL ? rel_err_code_of(name) : REL_OK;
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, code != REL_OK ? code : REL_E_BAD_MODULE, "%s: %s", w->name,
+		    text != NULL ? text : "cannot prepare the new code");
+		exec_fail(x, &err);
+		w->stranded = x->recovering;
+	}
+	prepare_ended(x);
+}
+
+/* ------------------------------------------------------------------ steps and undo */
+
+static void
+undo_begin(struct exec *x)
+{
+	exec_show(x, "undo", "taking it back: %s", x->err.text);
+	struct rel_err err = REL_ERR_INIT;
+	if (x->ops->journal_undo(x->ctx, &err) != 0)
+		exec_say(x, "error", "cannot record that undoing begins (%s); going on", err.text);
+	x->undoing = true;
+	undo_next(x);
+}
+
+static bool
+committed_anywhere(const struct exec *x, unsigned step)
+{
+	for (size_t i = 0; i < x->count; i++)
+		if (x->workers[i].alive && x->workers[i].committed[step])
+			return true;
+	return false;
+}
+
+/* Those of a step that have no live way back. */
+static void
+replace_some(struct exec *x, unsigned step)
+{
+	bool missing = x->script->steps[step].undo_missing;
+	for (size_t i = 0; i < x->count; i++) {
+		struct exec_worker *w = &x->workers[i];
+		if (!w->alive || !w->committed[step] || (!missing && !w->stranded))
+			continue;
+		exec_replace(x, w, missing ? "the script has no code_change for it"
+					   : "it could not be handed the decision memory");
+	}
+}
+
+/* From the last step to the first. */
+static void
+undo_next(struct exec *x)
+{
+	for (unsigned s = (unsigned)x->script->step_count; s-- > 0;) {
+		x->ops->map_step(x->ctx, &x->script->steps[s], true);
+		replace_some(x, s);
+		if (!committed_anywhere(x, s))
+			continue;
+		x->step = s;
+		exec_bracket_begin(x);
+		return;
+	}
+	settle(x);
+}
+
+void
+exec_bracket_over(struct exec *x)
+{
+	const struct exec_step *st = &x->script->steps[x->step];
+	x->ops->timer(x->ctx, 0);
+	mono_ns_t first = 0, last = 0, last_rest = 0;
+	for (size_t i = 0; i < x->count; i++) {
+		const struct exec_worker *w = &x->workers[i];
+		if (!w->asked || w->rest == 0 || w->resumed < w->rest)
+			continue;
+		first = first == 0 || w->rest < first ? w->rest : first;
+		last = w->resumed > last ? w->resumed : last;
+		last_rest = w->rest > last_rest ? w->rest : last_rest;
+	}
+	if (last - first > x->suspended)
+		x->suspended = last - first;
+	if (last_rest != 0 && last_rest - x->bracket_sent > x->time_to_rest)
+		x->time_to_rest = last_rest - x->bracket_sent;
+	if (FAULT(EXEC_BRACKET_DONE))
+		exec_say(x, "warning", "fault point after a bracket");
+	/* Each says that another gave up: then nobody had a reason but the time. */
+	if (x->aborted && !x->undoing && x->err.code == REL_OK) {
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, REL_E_GAVE_UP,
+		    "the bracket of instruction %u: a worker gave up waiting for the decision",
+		    st->index + 1);
+		exec_fail(x, &err);
+	}
+	/* The map changes with the decision; starts are held until the last step. */
+	if (!x->aborted && !x->undoing)
+		x->ops->map_step(x->ctx, st, false);
+	if (x->undoing) {
+		undo_next(x);
+	} else if (x->aborted || x->err.code != REL_OK) {
+		undo_begin(x);
+	} else if (++x->step < x->script->step_count) {
+		exec_bracket_begin(x);
+	} else {
+		x->step = (unsigned)x->script->step_count;
+		settle(x);
+	}
+}
+
+/* ------------------------------------------------------------------ settling */
+
+/* Workers that died or were replaced must run again before the outcome is told. */
+static void
+settle(struct exec *x)
+{
+	x->ops->hold_starts(x->ctx, false);
+	const char *who;
+	if (!x->deaths || x->ops->all_running(x->ctx, &who)) {
+		end(x);
+		return;
+	}
+	if (x->phase != EXEC_SETTLE) {
+		x->phase = EXEC_SETTLE;
+		exec_show(x, "settle", "waiting for %s to run again", who);
+		x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_SETTLE_TIMEOUT);
+	}
+}
+
+void
+exec_poke(struct exec *x)
+{
+	if (x->phase == EXEC_SETTLE)
+		settle(x);
+}
+
+static void
+settle_timer(struct exec *x)
+{
+	const char *who = "?";
+	if (x->ops->all_running(x->ctx, &who)) {
+		end(x);
+		return;
+	}
+	x->mixed = true;
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_START_FAILED, "%s does not run in %s", who,
+	    x->err.code == REL_OK ? x->opt.to : x->opt.from);
+	exec_fail(x, &err);
+	end(x);
+}
+
+/* ------------------------------------------------------------------ what comes in */
+
+/* A thousand workers answer at once: looked up, not searched. */
+static size_t
+find(const struct exec *x, const void *ref)
+{
+	size_t lo = 0, hi = x->count;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		uintptr_t at = (uintptr_t)x->workers[x->by_ref[mid]].ref;
+		if (at == (uintptr_t)ref)
+			return x->by_ref[mid];
+		if ((uintptr_t)ref < at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return x->count;
+}
+
+void
+exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	size_t i = find(x, ref);
+	if (i == x->count || !x->workers[i].alive)
+		return;
+	if (p->frame) {
+		if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME)
+			exec_bracket_frame(x, i, &p->bin);
+		return;
+	}
+	json_int_t op = json_integer_value(json_object_get(p->body, "operation"));
+	if (op != (json_int_t)x->opt.operation)
+		return;
+	if (strcmp(p->name, "rehearsed") == 0 && x->phase == EXEC_REHEARSE)
+		on_rehearsed(x, &x->workers[i], p->body);
+	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_PREPARE)
+		on_prepared(x, &x->workers[i], p->body);
+}
+
+/* A dead worker runs no old code: its death alone fails nothing (it starts again by the map), unless
+ * it died of the upgrade, which the bracket decides. */
+bool
+exec_gone(struct exec *x, void *ref, bool fault, const char *how)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	size_t i = find(x, ref);
+	if (i == x->count || !x->workers[i].alive)
+		return false;
+	struct exec_worker *w = &x->workers[i];
+	w->alive = false;
+	x->deaths = true;
+	if (x->phase == EXEC_REHEARSE) {
+		rehearsal_ended(x, w);
+	} else if (x->phase == EXEC_PREPARE && w->waiting) {
+		w->waiting = false;
+		x->waiting--;
+		prepare_ended(x);
+	} else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME) {
+		exec_bracket_gone(x, i, fault, how);
+	}
+	return true;
+}
+
+static const char *
+first_waiting(const struct exec *x)
+{
+	for (size_t i = 0; i < x->count; i++)
+		if (x->workers[i].waiting)
+			return x->workers[i].name;
+	return "?";
+}
+
+static void
+answer_timer(struct exec *x)
+{
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_WORKER_SILENT, "%s does not answer", first_waiting(x));
+	exec_fail(x, &err);
+	if (!x->recovering) {
+		end(x);
+		return;
+	}
+	for (size_t i = 0; i < x->count; i++) {
+		x->workers[i].stranded |= x->workers[i].waiting;
+		x->workers[i].waiting = false;
+	}
+	x->waiting = 0;
+	prepare_ended(x);
+}
+
+void
+exec_timer(struct exec *x)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	switch (x->phase) {
+	case EXEC_BUILD:
+	case EXEC_RESUME:
+		exec_bracket_timer(x);
+		break;
+	case EXEC_REHEARSE:
+	case EXEC_PREPARE:
+		answer_timer(x);
+		break;
+	case EXEC_SETTLE:
+		settle_timer(x);
+		break;
+	case EXEC_RECORD:
+		record(x);
+		break;
+	case EXEC_IDLE:
+	case EXEC_ENDED:
+		break;
+	}
+}
+
+void
+exec_start(struct exec *x)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	x->started = x->ops->now(x->ctx);
+	/* A worker that started between prepare and its bracket would be missed by it. */
+	x->ops->hold_starts(x->ctx, true);
+	/* Without a worker to change only the map changes. */
+	if (x->count == 0) {
+		for (unsigned s = 0; s < x->script->step_count; s++)
+			x->ops->map_step(x->ctx, &x->script->steps[s], false);
+		settle(x);
+		return;
+	}
+	rehearse_begin(x);
+}
+
+void
+exec_recover(struct exec *x, bool undo)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	x->started = x->ops->now(x->ctx);
+	x->ops->hold_starts(x->ctx, true);
+	bool any = false;
+	for (unsigned s = 0; s < x->script->step_count; s++)
+		any |= committed_anywhere(x, s);
+	struct rel_err err = REL_ERR_INIT;
+	x->changed = any || undo;
+	x->recovering = true;
+	x->deaths = true; /* who died meanwhile, or is silent, counts: see settle() */
+	if (!any || undo) {
+		rel_err_set(&err, REL_E_CUT_SHORT, "relupd ended in the middle of the operation");
+		exec_fail(x, &err);
+		x->undoing = true;
+		if (!any) {
+			settle(x);
+			return;
+		}
+	}
+	/* A committed step is a fact of the map, whichever way we go. */
+	for (unsigned s = 0; s < x->script->step_count; s++)
+		if (committed_anywhere(x, s))
+			x->ops->map_step(x->ctx, &x->script->steps[s], false);
+	hand_out(x, "adopt", exec_adopt_body);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * relup.json, read and printed by the same tables.
+ */
+#include "config.h"
+
+#include <stddef.h>
+
+#include "model/model_priv.h"
+
+#define ENTRY(other_key)                                                                           \
+	{.key = (other_key), .kind = &model_kind_version,                                          \
+	    .offset = offsetof(struct model_relup_entry, other), .flags = MODEL_REQUIRED},         \
+	{.key = "description", .kind = &model_kind_text,                                           \
+	    .offset = offsetof(struct model_relup_entry, description)},                            \
+	{.key = "instructions", .kind = &model_kind_script_low,                                    \
+	    .offset = offsetof(struct model_relup_entry, script), .flags = MODEL_REQUIRED}
+
+static const struct model_field up_fields[] = {ENTRY("from")};
+static const struct model_field down_fields[] = {ENTRY("to")};
+
+static void
+decode_up(struct model_dec *d, const struct doc_node *n, void *out)
+{
+	struct model_relup_entry *e = out;
+	e->pos = n->pos;
+	model_dec_map(d, n, "an entry of up", MODEL_FIELDS(up_fields), e);
+}
+
+static void
+decode_down(struct model_dec *d, const struct doc_node *n, void *out)
+{
+	struct model_relup_entry *e = out;
+	e->pos = n->pos;
+	model_dec_map(d, n, "an entry of down", MODEL_FIELDS(down_fields), e);
+}
+
+static void
+decode_ups(struct model_dec *d, const struct doc_node *n, void *out, const struct model_field *f)
+{
+	struct model_relup *r = out;
+	void *list = NULL;
+	model_dec_list(d, n, f->key, sizeof(struct model_relup_entry), decode_up, &list,
+	    &r->up_count);
+	r->up = list;
+}
+
+static void
+decode_downs(struct model_dec *d, const struct doc_node *n, void *out, const struct model_field *f)
+{
+	struct model_relup *r = out;
+	void *list = NULL;
+	model_dec_list(d, n, f->key, sizeof(struct model_relup_entry), decode_down, &list,
+	    &r->down_count);
+	r->down = list;
+}
+
+static int
+print_entries(json_t *obj, const char *key, struct model_fields fields,
+    const struct model_relup_entry *entries, size_t count)
+{
+	json_t *list = json_array();
+	if (json_object_set_new(obj, key, list) != 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		json_t *o = json_object();
+		if (json_array_append_new(list, o) != 0 ||
+		    model_print_fields(o, fields, &entries[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+print_ups(json_t *obj, const struct model_field *f, const void *in)
+{
+	const struct model_relup *r = in;
+	return print_entries(obj, f->key, MODEL_FIELDS(up_fields), r->up, r->up_count);
+}
+
+static int
+print_downs(json_t *obj, const struct model_field *f, const void *in)
+{
+	const struct model_relup *r = in;
+	return print_entries(obj, f->key, MODEL_FIELDS(down_fields), r->down, r->down_count);
+}
+
+static const struct model_kind kind_ups = {decode_ups, print_ups};
+static const struct model_kind kind_downs = {decode_downs, print_downs};
+
+static const struct model_field relup_fields[] = {
+    {.key = "release", .kind = &model_kind_name, .offset = offsetof(struct model_relup, release),
+	.flags = MODEL_REQUIRED},
+    {.key = "version", .kind = &model_kind_version, .offset = offsetof(struct model_relup, version),
+	.flags = MODEL_REQUIRED},
+    {.key = "up", .kind = &kind_ups},
+    {.key = "down", .kind = &kind_downs},
+};
+
+int
+model_relup_decode(struct doc *doc, struct model_relup **ret, struct doc_problems *p)
+{
+	struct model_dec d;
+	size_t before = p->errors;
+	struct model_relup *r = model_dec_begin(&d, doc, p, sizeof(*r));
+	if (r != NULL) {
+		r->doc = doc;
+		model_dec_map(&d, doc->root, "a relup", MODEL_FIELDS(relup_fields), r);
+	}
+	if (p->errors != before) {
+		doc_free(&doc);
+		return -1;
+	}
+	*ret = r;
+	return 0;
+}
+
+void
+model_relup_free(struct model_relup **rp)
+{
+	struct model_relup *r = *rp;
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	/* A relup lies in its document, or, where it was made, in its own arena. */
+	struct doc *doc = r->doc;
+	struct rel_arena *arena = r->arena;
+	rel_arena_free(&arena);
+	doc_free(&doc);
+}
+
+json_t *
+model_relup_json(const struct model_relup *r)
+{
+	json_t *o = json_object();
+	if (o != NULL && model_print_fields(o, MODEL_FIELDS(relup_fields), r) != 0) {
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Page faults, taken before the bracket instead of in it.  A rehearsal's fork leaves every writable
+ * page marked for copying, and new code lies in pages that nobody has touched: each first touch
+ * costs microseconds, and in a bracket all the group waits for them.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "worker/worker_priv.h"
+
+#define OWN_MAX   (32u * 1024u * 1024u) /* more is not copied ahead: the faults come one by one */
+#define STACK_OWN (32u * 1024u)
+
+/* Where the kernel does not know the advice (before 5.14) pages come as they are touched. */
+void
+worker_pages_fetch(uintptr_t lo, uintptr_t hi)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	lo &= ~(page - 1);
+	hi = (hi + page - 1) & ~(page - 1);
+	(void)madvise((void *)lo, hi - lo, MADV_POPULATE_READ);
+}
+
+/* The heap and the data of files; not anonymous mappings, where untouched memory (a thread's stack)
+ * would be made real. */
+void
+worker_pages_own(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	if (f == NULL)
+		return;
+	char line[4400], name[4200];
+	size_t total = 0;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		uintptr_t lo, hi;
+		if (sscanf(line, "%lx-%lx rw-p %*s %*s %*s %4199s", &lo, &hi, name) != 3 ||
+		    strcmp(name, "[stack]") == 0)
+			continue;
+		total += hi - lo;
+		if (total > OWN_MAX)
+			break;
+		(void)madvise((void *)lo, hi - lo, MADV_POPULATE_WRITE);
+	}
+	fclose(f);
+}
+
+/* As far down as a code_change may go without a fault; only the thread itself can do this. */
+__attribute__((noinline)) void
+worker_pages_own_stack(void)
+{
+	volatile char below[STACK_OWN];
+	for (size_t i = 0; i < sizeof(below); i += 1024)
+		below[i] = 0;
+}

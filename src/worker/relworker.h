@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * relworker.h: what a module of a relup worker includes.  Nothing is linked: a module reaches the
+ * runtime through the table it is handed, so it depends on libc alone and every version of it can
+ * stand beside every other.  relworker(3) is the manual of this header.
+ *
+ * A module is one shared object that exports one symbol, the table `relw_module`:
+ *
+ *	const struct relw_module relw_module = { RELW_MODULE("greeting", "0.1.1"), … };
+ *
+ * An absent callback (NULL) means "not offered".  A module keeps no state of its own: no writable
+ * static, no pointer to its code or its string literals in memory that outlives a callback.  State
+ * hangs on the pointer that init() returns and that every callback is handed.
+ *
+ * Threads: every callback runs on the worker's loop thread; every relw_* call is made from inside
+ * a callback, with the `struct relw *` that this callback was handed.
+ * Units: durations are nanoseconds.  Texts are UTF-8 and end in NUL.
+ * Errors: calls return 0 (or a value > 0) or a negative errno.
+ */
+#ifndef RELWORKER_H
+#define RELWORKER_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RELW_ABI 1u
+
+#define RELW_EXPORT __attribute__((visibility("default")))
+
+/* ------------------------------------------------------------------ what the runtime hands out */
+struct relw_api;
+
+/* Another module as this one sees it in the current code generation. */
+struct relw_link {
+	const void *interface;        /* the callee's relw_module.interface */
+	struct relw *rw;              /* to pass to the callee's functions: *its* view */
+};
+
+/* The runtime as one module sees it in one code generation.  Immutable; valid during the callback;
+ * never kept.  `link` follows the order of relw_module.imports. */
+struct relw {
+	const struct relw_api *api;
+	struct relw_link link[];
+};
+
+/* The interface of import number i, typed: RELW_IMPORT(rw, 0, struct greeting)->text(…). */
+#define RELW_IMPORT(self, i, type) ((const type *)(self)->link[i].interface)
+/* What the functions of import number i take as their own `struct relw *`. */
+#define RELW_CALLEE(self, i) ((self)->link[i].rw)
+
+/* ------------------------------------------------------------------ events */
+enum relw_event_type { RELW_EVENT_FD = 1, RELW_EVENT_TIMER = 2 };
+
+struct relw_event {
+	enum relw_event_type type;
+	int fd;                       /* RELW_EVENT_FD */
+	uint32_t events;              /* RELW_EVENT_FD: EPOLLIN, EPOLLOUT, EPOLLHUP … as epoll says */
+	int64_t timer;                /* RELW_EVENT_TIMER: its id */
+	uint64_t key;                 /* what the registration was given */
+};
+
+/* `state`: what init() returned, in the callback module; NULL in modules that it imports, which go
+ * by their keys. */
+typedef void relw_event_fn(struct relw *rw, void *state, const struct relw_event *event);
+
+/* A task function (threads of module code).  Reserved: this runtime starts no tasks yet. */
+typedef int relw_task_fn(struct relw *rw, void *task_state);
+
+/* ------------------------------------------------------------------ code change */
+enum relw_mode { RELW_UP = 1, RELW_DOWN = 2 };
+
+struct relw_change {
+	enum relw_mode mode;
+	const char *other_vsn;        /* up: the version left; down: the version returned to */
+	const char *extra;            /* the script's `extra` as JSON text; "null" where it has none */
+	int rehearsal;                /* not 0: this is a forked copy; nothing done here is seen */
+};
+
+/* ------------------------------------------------------------------ the table */
+struct relw_import {
+	const char *module;           /* NULL ends the list */
+	const char *interface;        /* must equal the callee's interface_name */
+};
+
+/* A type of state.  The first one of the callback module is that of the pointer init() returns;
+ * the others are parts, which states of other modules may hold.  `version` grows whenever the
+ * layout changes: a load that changes it without a code_change in the script is refused. */
+struct relw_state_type {
+	const char *name;             /* NULL ends the list */
+	uint32_t version;
+	uint32_t size;                /* sizeof, 0 where it varies */
+	/* Parts only: as code_change, for relw_txn_convert(). */
+	int (*convert)(struct relw *rw, const struct relw_change *change, void *old, void **ret_new);
+	/* Parts only: frees a part that was replaced (after commit) or built in vain (abort). */
+	void (*discard)(struct relw *rw, void *part);
+};
+
+/* A function that registrations name.  Exactly one of the pointers is set. */
+struct relw_function {
+	const char *name;             /* NULL ends the list */
+	relw_event_fn *event;
+	relw_task_fn *task;
+};
+
+enum relw_flags {
+	RELW_PINNED = 1,              /* never unmapped: something outside keeps pointers into it */
+	RELW_IN_PLACE = 2,            /* reserved */
+};
+
+struct relw_module {
+	uint32_t abi;                 /* RELW_ABI */
+	uint32_t size;                /* sizeof(struct relw_module) */
+	const char *name;             /* as in app.yaml: modules */
+	const char *vsn;              /* of the module; free text of at most 64 bytes */
+	uint32_t flags;               /* enum relw_flags */
+	uint32_t reserved;            /* 0 */
+
+	const char *interface_name;   /* "greeting/1"; NULL: no other module may import it */
+	const void *interface;        /* a struct of function pointers that its header declares */
+	const struct relw_import *imports;
+	const struct relw_state_type *state_types;
+	const struct relw_function *functions;
+
+	/* Builds the state and the first registrations; 0 is readiness, else the start failed. */
+	int (*init)(struct relw *rw, void **ret_state);
+	/* Events of registrations that name no function. */
+	relw_event_fn *handle_event;
+	/* `relctl call WORKER JSON`: *ret_reply is JSON text from malloc(), freed by the runtime. */
+	int (*handle_call)(struct relw *rw, void *state, const char *request, char **ret_reply);
+	/* Always the newer version's function: the incoming one's on the way up, the outgoing one's
+	 * on the way down.  Builds *ret_new beside `old` and changes nothing that `old` reaches; only
+	 * relw_txn_*, relw_refuse, relw_log and the readers of args and env may be called.  0: built;
+	 * else refused, and what it had built it has freed itself. */
+	int (*code_change)(struct relw *rw, const struct relw_change *change, void *old, void **ret_new);
+	/* Frees the memory of a state, nothing else: no fd is closed, no registration touched, no part
+	 * of another module freed.  Called for the old state after a commit (by the old version) and
+	 * for the new one after an abort (by the new version). */
+	void (*discard)(struct relw *rw, void *state);
+	/* After a commit or an undo that changed this module's code, in the code now current: re-set
+	 * every pointer into this module that the state or a foreign library holds.  `state` is NULL
+	 * in modules that the callback module imports. */
+	void (*rebind)(struct relw *rw, void *state);
+	/* The application's env changed; `changed` is a JSON object.  Reserved. */
+	int (*config_change)(struct relw *rw, void *state, const char *changed);
+	/* State out of and into a process.  Reserved. */
+	int (*export_state)(struct relw *rw, void *state, int fd);
+	int (*import_state)(struct relw *rw, int fd, void **ret_state);
+	/* The worker ends in order; `reason` is "shutdown" or what relw_stop() was given. */
+	void (*terminate)(struct relw *rw, void *state, const char *reason);
+};
+
+#define RELW_MODULE(n, v) .abi = RELW_ABI, .size = sizeof(struct relw_module), .name = (n), .vsn = (v)
+
+/* ------------------------------------------------------------------ calls */
+enum relw_level { RELW_DEBUG = 7, RELW_INFO = 6, RELW_WARNING = 4, RELW_ERROR = 3 };
+
+/* The functions behind the calls below.  Grows at the end; `size` tells how far it reaches. */
+struct relw_api {
+	uint32_t abi;
+	uint32_t size;
+	void (*vlog)(struct relw *, enum relw_level, const char *fmt, va_list);
+	const char *(*worker)(struct relw *);
+	const char *(*args)(struct relw *);
+	const char *(*env)(struct relw *);
+	int64_t (*get_int)(struct relw *, int of_env, const char *key, int64_t otherwise);
+	const char *(*get_text)(struct relw *, int of_env, const char *key, const char *otherwise);
+	size_t (*listener_count)(struct relw *);
+	int (*listener)(struct relw *, size_t i);
+	int (*fd_add)(struct relw *, int fd, uint32_t events, const char *function, uint64_t key);
+	int (*fd_mod)(struct relw *, int fd, uint32_t events);
+	int (*fd_del)(struct relw *, int fd);
+	int64_t (*timer_add)(struct relw *, int64_t after, int64_t every, const char *function, uint64_t key);
+	int (*timer_del)(struct relw *, int64_t timer);
+	void (*stop)(struct relw *, const char *reason);
+	int (*vrefuse)(struct relw *, const char *fmt, va_list);
+	int (*txn_convert)(struct relw *, const char *module, const char *type, void *old, void **ret_new);
+	int (*txn_rebind_fd)(struct relw *, int fd, uint64_t key);
+	int (*txn_rebind_timer)(struct relw *, int64_t timer, uint64_t key);
+};
+
+/* A line into the worker's log (ROOT/log/). */
+__attribute__((format(printf, 3, 4))) static inline void
+relw_log(struct relw *rw, enum relw_level level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	rw->api->vlog(rw, level, fmt, ap);
+	va_end(ap);
+}
+
+/* "application/child/index"; valid as long as the worker lives. */
+static inline const char *
+relw_worker(struct relw *rw)
+{
+	return rw->api->worker(rw);
+}
+
+/* The child's `args` and the application's env (config.yaml already applied) as JSON objects, and
+ * single values of them.  Texts are valid during the callback. */
+static inline const char *
+relw_args(struct relw *rw)
+{
+	return rw->api->args(rw);
+}
+
+static inline const char *
+relw_env(struct relw *rw)
+{
+	return rw->api->env(rw);
+}
+
+static inline int64_t
+relw_arg_int(struct relw *rw, const char *key, int64_t otherwise)
+{
+	return rw->api->get_int(rw, 0, key, otherwise);
+}
+
+static inline const char *
+relw_arg_text(struct relw *rw, const char *key, const char *otherwise)
+{
+	return rw->api->get_text(rw, 0, key, otherwise);
+}
+
+static inline int64_t
+relw_env_int(struct relw *rw, const char *key, int64_t otherwise)
+{
+	return rw->api->get_int(rw, 1, key, otherwise);
+}
+
+static inline const char *
+relw_env_text(struct relw *rw, const char *key, const char *otherwise)
+{
+	return rw->api->get_text(rw, 1, key, otherwise);
+}
+
+/* The sockets of the child's `listen:`, in its order: bound, listening, non-blocking, shared with
+ * the child's other workers (use EPOLLEXCLUSIVE).  They belong to the runtime: never close one. */
+static inline size_t
+relw_listener_count(struct relw *rw)
+{
+	return rw->api->listener_count(rw);
+}
+
+static inline int
+relw_listener(struct relw *rw, size_t i)
+{
+	return rw->api->listener(rw, i);
+}
+
+/* Watches a descriptor (level-triggered; events as in epoll_ctl(2)).  `function` is the name of a
+ * function in the calling module's table, looked up again in every version; NULL: handle_event.
+ * The key comes back with each event: an index, or a pointer that code_change re-sets with
+ * relw_txn_rebind_fd().  -EEXIST: watched already; -ENOENT: no such function, or not watched.
+ * The descriptor stays the module's: relw_fd_del() first, then close(2). */
+static inline int
+relw_fd_add(struct relw *rw, int fd, uint32_t events, const char *function, uint64_t key)
+{
+	return rw->api->fd_add(rw, fd, events, function, key);
+}
+
+static inline int
+relw_fd_mod(struct relw *rw, int fd, uint32_t events)
+{
+	return rw->api->fd_mod(rw, fd, events);
+}
+
+static inline int
+relw_fd_del(struct relw *rw, int fd)
+{
+	return rw->api->fd_del(rw, fd);
+}
+
+/* Runs a named function after `after` ns and then every `every` ns (0: once).  Returns its id > 0.
+ * Time goes on while the worker is suspended; what fell due is run once after the resume. */
+static inline int64_t
+relw_timer_add(struct relw *rw, int64_t after, int64_t every, const char *function, uint64_t key)
+{
+	return rw->api->timer_add(rw, after, every, function, key);
+}
+
+static inline int
+relw_timer_del(struct relw *rw, int64_t timer)
+{
+	return rw->api->timer_del(rw, timer);
+}
+
+/* Ends the worker after this callback: terminate(), then exit; "normal" is exit status 0. */
+static inline void
+relw_stop(struct relw *rw, const char *reason)
+{
+	rw->api->stop(rw, reason);
+}
+
+/* Says why init(), handle_call(), code_change() or convert() fails; returns -1, to be returned. */
+__attribute__((format(printf, 2, 3))) static inline int
+relw_refuse(struct relw *rw, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int rc = rw->api->vrefuse(rw, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+/* Inside code_change and convert only.  Converts a part that `module` owns: its convert() of the
+ * newer version is run; *ret_new is `old` itself where that module does not change in this step.
+ * The runtime discards the old part after the commit, the new one after an abort. */
+static inline int
+relw_txn_convert(struct relw *rw, const char *module, const char *type, void *old, void **ret_new)
+{
+	return rw->api->txn_convert(rw, module, type, old, ret_new);
+}
+
+/* Inside code_change and convert only.  Gives a registration another key at the commit. */
+static inline int
+relw_txn_rebind_fd(struct relw *rw, int fd, uint64_t key)
+{
+	return rw->api->txn_rebind_fd(rw, fd, key);
+}
+
+static inline int
+relw_txn_rebind_timer(struct relw *rw, int64_t timer, uint64_t key)
+{
+	return rw->api->txn_rebind_timer(rw, timer, key);
+}
+
+/* ------------------------------------------------------------------ hosts
+ * A program becomes a worker by this one call (librelworker); relworker-1 is little more.  Runs
+ * until the worker ends; returns its exit status.
+ * argv: PROGRAM SOCKET WORKER (the socket of relupd and the worker's name). */
+int relw_main(int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

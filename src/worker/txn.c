@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A change of state: built beside the old one, then committed or dropped.  Until commit nothing
+ * that runs is touched, so abort cannot fail.  Commit allocates nothing: re-keyed registrations
+ * are lists through the registrations themselves, the list of replaced parts is complete.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/worker_priv.h"
+
+#define TRASH_SLICE 256 /* parts freed in one go, between two looks at the events */
+
+static enum proto_built_code fail(struct fail *f, enum proto_built_code code, const char *module,
+    const char *fmt, ...) RTE_PRINTF(4, 5);
+
+static enum proto_built_code
+fail(struct fail *f, enum proto_built_code code, const char *module, const char *fmt, ...)
+{
+	va_list ap;
+	f->code = code;
+	snprintf(f->module, sizeof(f->module), "%s", module);
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+static const struct object *
+object_in(const struct gen *g, const char *module)
+{
+	int at = worker_gen_index(g, module);
+	return at >= 0 ? g->table.e[at].obj : NULL;
+}
+
+static const struct change *
+find_change(const struct changes *c, const char *module)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->v[i].module, module) == 0)
+			return &c->v[i];
+	return NULL;
+}
+
+static const struct relw_state_type *
+find_type(const struct relw_module *m, const char *name)
+{
+	for (const struct relw_state_type *t = m->state_types; t != NULL && t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ before anything is called */
+static bool
+converts(const struct relw_module *m)
+{
+	for (const struct relw_state_type *t = m->state_types; t != NULL && t->name != NULL; t++)
+		if (t->convert != NULL)
+			return true;
+	return false;
+}
+
+/* What the script changes must offer the function for it. */
+static enum proto_built_code
+check_changes(
+    const struct gen *from, const struct gen *to, const struct changes *changes, struct fail *f)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *c = &changes->v[i];
+		const struct object *o = object_in(c->mode == RELW_UP ? to : from, c->module);
+		if (o == NULL)
+			continue; /* not one that this worker uses */
+		bool root = strcmp(to->table.e[0].obj->module, c->module) == 0;
+		if (root ? o->table->code_change == NULL : !converts(o->table))
+			return fail(f, PROTO_NO_CODE_CHANGE, c->module,
+			    "module %s %s offers no %s, which the script calls", c->module,
+			    o->table->vsn, root ? "code_change" : "convert of a state type");
+	}
+	return PROTO_OK;
+}
+
+/* A layout that changes without a code_change would hand new code an old state. */
+static enum proto_built_code
+check_layout(const struct object *from, const struct object *to, const struct change *change,
+    const struct change *root, const char *root_module, struct fail *f)
+{
+	const struct relw_state_type *t = to->table->state_types;
+	bool is_root = strcmp(to->module, root_module) == 0;
+	for (size_t i = 0; t != NULL && t[i].name != NULL; i++) {
+		const struct relw_state_type *was = find_type(from->table, t[i].name);
+		if (was == NULL || was->version == t[i].version)
+			continue;
+		if (root == NULL)
+			return fail(f, PROTO_REFUSED, to->module,
+			    "module %s %s → %s: state type '%s' version %u → %u, and the script "
+			    "has no "
+			    "code_change of %s",
+			    to->module, from->table->vsn, to->table->vsn, t[i].name, was->version,
+			    t[i].version, root_module);
+		if (is_root && i == 0)
+			continue;
+		enum relw_mode mode = change != NULL ? change->mode : root->mode;
+		if ((mode == RELW_UP ? t[i].convert : was->convert) == NULL)
+			return fail(f, PROTO_NO_CODE_CHANGE, to->module,
+			    "module %s: state type '%s' version %u → %u, and it offers no convert",
+			    to->module, t[i].name, was->version, t[i].version);
+	}
+	return PROTO_OK;
+}
+
+/* Registrations live on: the code to come must have the functions they name. */
+static enum proto_built_code
+check_slots(const struct worker *w, const struct gen *to, struct fail *f)
+{
+	for (uint32_t i = 0; i < w->slot_count; i++) {
+		const struct slot_name *s = &w->slots[i];
+		if (s->used == 0 || worker_gen_offers(to, i))
+			continue;
+		const struct object *o = object_in(to, s->module);
+		return fail(f, PROTO_REFUSED, s->module,
+		    "%u registrations name function '%s' of module %s, which %s%s does not offer",
+		    s->used, s->function != NULL ? s->function : "handle_event", s->module,
+		    o != NULL ? "its version " : "the release", o != NULL ? o->table->vsn : "");
+	}
+	return PROTO_OK;
+}
+
+enum proto_built_code
+worker_step_check(const struct worker *w, const struct gen *from, const struct gen *to,
+    const struct changes *changes, struct fail *f)
+{
+	const char *root = to->table.e[0].obj->module;
+	if (check_changes(from, to, changes, f) != PROTO_OK)
+		return f->code;
+	for (size_t i = 0; i < to->table.n; i++) {
+		const struct object *o = to->table.e[i].obj, *was = object_in(from, o->module);
+		if (was == NULL || was == o)
+			continue;
+		if (check_layout(was, o, find_change(changes, o->module),
+			find_change(changes, root), root, f) != PROTO_OK)
+			return f->code;
+	}
+	return check_slots(w, to, f);
+}
+
+/* ------------------------------------------------------------------ build */
+static int
+add_part(struct txn *t, struct part p)
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap > 0 ? t->cap * 2 : 64;
+		struct part *v = reallocarray(t->parts, cap, sizeof(*v));
+		if (v == NULL) {
+			t->nomem = true;
+			return -ENOMEM;
+		}
+		t->parts = v;
+		t->cap = cap;
+	}
+	t->parts[t->n++] = p;
+	return 0;
+}
+
+static int
+run_convert(
+    struct txn *t, struct view *from, struct view *to, const char *type, void *old, void **ret_new)
+{
+	const struct object *was = from->entry->obj, *is = to->entry->obj;
+	const struct change *c = find_change(t->changes, is->module);
+	bool up = (c != NULL ? c : t->change)->mode == RELW_UP;
+	const struct relw_state_type *from_type = find_type(was->table, type);
+	const struct relw_state_type *to_type = find_type(is->table, type);
+	if (from_type == NULL || to_type == NULL)
+		return -ENOENT;
+	const struct relw_state_type *newer = up ? to_type : from_type;
+	if (newer->convert == NULL && from_type->version == to_type->version) {
+		*ret_new = old;
+		return 0;
+	}
+	if (newer->convert == NULL)
+		return -ENOTSUP;
+	struct part p = {.old = old,
+	    .old_view = from,
+	    .new_view = to,
+	    .old_discard = from_type->discard,
+	    .new_discard = to_type->discard};
+	/* Its place in the list first: what is built can then always be discarded. */
+	if (add_part(t, p) != 0)
+		return -ENOMEM;
+	struct relw_change change = {.mode = up ? RELW_UP : RELW_DOWN,
+	    .other_vsn = (up ? was : is)->table->vsn,
+	    .extra = c != NULL ? c->extra : "null",
+	    .rehearsal = t->rehearsal};
+	size_t at = t->n - 1;
+	void *built = NULL;
+	int rc = newer->convert(&(up ? to : from)->pub, &change, old, &built);
+	if (rc != 0) {
+		t->parts[at].old = NULL;
+		return rc < 0 ? rc : -ECANCELED;
+	}
+	/* The same one back is no replacement: nothing to discard, whichever way it ends. */
+	t->parts[at].new = built;
+	if (built == old)
+		t->parts[at].old = t->parts[at].new = NULL;
+	*ret_new = built;
+	return 0;
+}
+
+int
+worker_txn_convert(
+    struct worker *w, const char *module, const char *type, void *old, void **ret_new)
+{
+	struct txn *t = w->txn;
+	int from = worker_gen_index(t->from, module), to = worker_gen_index(t->to, module);
+	if (from < 0 || to < 0)
+		return -ENOENT;
+	if (t->from->table.e[from].obj == t->to->table.e[to].obj) {
+		*ret_new = old;
+		return 0;
+	}
+	return run_convert(t, t->from->views[from], t->to->views[to], type, old, ret_new);
+}
+
+static enum proto_built_code
+run_code_change(struct txn *t, const struct change *c)
+{
+	struct worker *w = t->w;
+	bool up = c->mode == RELW_UP;
+	const struct gen *newer = up ? t->to : t->from, *other = up ? t->from : t->to;
+	const struct relw_module *m = newer->table.e[0].obj->table;
+	struct relw_change change = {.mode = c->mode,
+	    .other_vsn = other->table.e[0].obj->table->vsn,
+	    .extra = c->extra,
+	    .rehearsal = t->rehearsal};
+	void *built = NULL;
+	t->change = c;
+	w->refusal[0] = '\0';
+	w->txn = t;
+	w->call = CALL_TXN;
+	int rc = m->code_change(&newer->views[0]->pub, &change, t->from->state, &built);
+	w->call = CALL_PLAIN;
+	w->txn = NULL;
+	if (rc == 0)
+		t->state = built;
+	if (t->forbidden != NULL)
+		return fail(&t->fail, PROTO_FORBIDDEN, m->name,
+		    "code_change of %s %s called %s, which it may not", m->name, m->vsn,
+		    t->forbidden);
+	if (t->nomem || rc == -ENOMEM)
+		return fail(&t->fail, PROTO_NO_MEMORY, m->name,
+		    "code_change of %s %s: out of memory", m->name, m->vsn);
+	if (rc != 0)
+		return fail(&t->fail, PROTO_REFUSED, m->name, "code_change of %s %s refused: %s",
+		    m->name, m->vsn, w->refusal[0] != '\0' ? w->refusal : "it gave no reason");
+	return PROTO_OK;
+}
+
+enum proto_built_code
+worker_txn_build(struct txn *t)
+{
+	t->fds = t->timers = -1;
+	t->state = t->from->state;
+	/* What prepare has checked stands, but registrations have come since. */
+	if ((t->checked ? check_slots(t->w, t->to, &t->fail)
+			: worker_step_check(t->w, t->from, t->to, t->changes, &t->fail)) != PROTO_OK)
+		return t->fail.code;
+	const struct change *c = find_change(t->changes, t->to->table.e[0].obj->module);
+	return c != NULL ? run_code_change(t, c) : PROTO_OK;
+}
+
+/* ------------------------------------------------------------------ the two ends */
+static void
+rekey(struct txn *t, bool commit)
+{
+	struct worker *w = t->w;
+	for (int fd = t->fds; fd >= 0; fd = w->regs[fd].txn_next) {
+		w->regs[fd].txn_set = false;
+		if (commit)
+			w->regs[fd].key = w->regs[fd].txn_key;
+	}
+	for (int i = t->timers; i >= 0; i = w->timers.v[i].txn_next) {
+		w->timers.v[i].txn_set = false;
+		if (commit)
+			w->timers.v[i].key = w->timers.v[i].txn_key;
+	}
+}
+
+static void
+discard_part(struct worker *w, void *part, struct view *v, void (*discard)(struct relw *, void *))
+{
+	if (part == NULL || discard == NULL)
+		return;
+	w->call = CALL_DISCARD;
+	discard(&v->pub, part);
+	w->call = CALL_PLAIN;
+}
+
+static void
+discard_state(struct worker *w, void *state, const struct gen *g)
+{
+	const struct relw_module *m = g->table.e[0].obj->table;
+	if (m->discard == NULL)
+		return;
+	w->call = CALL_DISCARD;
+	m->discard(&g->views[0]->pub, state);
+	w->call = CALL_PLAIN;
+}
+
+/* Modules whose code is another one now set their pointers anew. */
+static void
+rebind(struct txn *t)
+{
+	for (size_t i = 0; i < t->to->table.n; i++) {
+		const struct object *o = t->to->table.e[i].obj;
+		if (o->table->rebind != NULL && object_in(t->from, o->module) != o)
+			o->table->rebind(&t->to->views[i]->pub, i == 0 ? t->state : NULL);
+	}
+}
+
+void
+worker_txn_commit(struct txn *t)
+{
+	struct worker *w = t->w;
+	for (size_t i = 0; i < t->to->table.n; i++) {
+		const struct entry *e = &t->to->table.e[i];
+		memcpy(e->obj->version, e->version,
+		    strlen(e->version) + 1); /* its shape was checked */
+	}
+	w->trash = (struct trash){.gen = t->from,
+	    .state = t->from->state,
+	    .has_state = t->state != t->from->state,
+	    .parts = t->parts,
+	    .n = t->n,
+	    .since = rel_mono_now()};
+	worker_gen_set_state(t->to, t->state);
+	w->gen = t->to;
+	rekey(t, true);
+	rebind(t);
+	t->parts = NULL;
+}
+
+void
+worker_txn_abort(struct txn *t)
+{
+	rekey(t, false);
+	if (t->state != t->from->state)
+		discard_state(t->w, t->state, t->to);
+	for (size_t i = 0; i < t->n; i++)
+		discard_part(t->w, t->parts[i].new, t->parts[i].new_view, t->parts[i].new_discard);
+	free(t->parts);
+	t->parts = NULL;
+}
+
+bool
+worker_trash_step(struct worker *w)
+{
+	struct trash *x = &w->trash;
+	if (x->gen == NULL)
+		return false;
+	if (x->has_state) {
+		x->has_state = false;
+		discard_state(w, x->state, x->gen);
+		return true;
+	}
+	for (int i = 0; i < TRASH_SLICE && x->n > 0; i++) {
+		const struct part *p = &x->parts[--x->n];
+		discard_part(w, p->old, p->old_view, p->old_discard);
+	}
+	if (x->n == 0) {
+		free(x->parts);
+		*x = (struct trash){0};
+	}
+	return true;
+}
+
+void
+worker_trash_flush(struct worker *w)
+{
+	while (worker_trash_step(w))
+		continue;
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The worker runtime's own structures.  One `struct worker` a process (a host may run one after
+ * the other); everything hangs on it, nothing is global.  Loop thread only, but for worker_load(),
+ * which prepare runs on a thread of its own.
+ *
+ * The words used here:
+ *   object      one mapped version of a module (a .so), known by its digest
+ *   table       the modules a worker uses, [0] is its callback module, each with its object
+ *   generation  a table made ready to run: views, links and slots.  Immutable but for its state,
+ *               which is set before it becomes current.  Code changes by one pointer: worker.gen.
+ *   slot        "module + function name"; a registration names one, each generation resolves it
+ *   operation   what prepare opened: steps, each with the generation before and after it
+ */
+#ifndef WORKER_PRIV_H
+#define WORKER_PRIV_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "proto/proto.h"
+#include "worker/relworker.h"
+
+#define WORKER_MAGIC    0x776f726bu
+#define WORKER_TOMBS    64   /* unmapped ranges kept closed, the oldest is given up first */
+#define WORKER_MODULES  256  /* modules one worker may use */
+#define WORKER_STEPS    1024 /* steps of one operation: hello names each of them */
+#define WORKER_NEVER    INT64_MAX
+
+#pragma GCC visibility push(hidden)
+
+struct worker;
+
+/* ------------------------------------------------------------------ code */
+struct object {
+	struct object *next;
+	char module[REL_NAME_MAX + 1];
+	char version[REL_VERSION_MAX + 1]; /* the application's, as last run or prepared */
+	char digest[REL_DIGEST_LEN + 1];
+	char *path;
+	void *handle;
+	const struct relw_module *table;
+	uintptr_t lo, hi;             /* the mapped range */
+	bool fresh;                   /* opened by the operation that is going on */
+	bool mark;                    /* purge: stays */
+};
+
+struct entry {
+	struct object *obj;
+	const char *application, *version;
+};
+
+struct table {
+	size_t n;
+	struct entry *e;              /* [0]: the callback module */
+};
+
+/* What is handed to a module as `struct relw *`: &view->pub. */
+struct view {
+	struct worker *w;
+	const struct entry *entry;
+	struct relw pub;              /* last: ends in the links */
+};
+
+/* One cache line holds two: the dispatch is a load of the generation, one of the slot, the call. */
+struct slot {
+	relw_event_fn *fn;            /* NULL: not offered by this generation */
+	struct relw *rw;
+	void *state;
+	void *pad;
+};
+
+struct gen {
+	struct rel_arena *arena;      /* owns all of it */
+	struct table table;
+	struct view **views;          /* as table.e */
+	void *state;
+	uint32_t slot_count;
+	struct slot slots[];          /* in place: one load less on the way to the function */
+};
+
+struct slot_name {
+	char module[REL_NAME_MAX + 1];
+	char *function;               /* NULL: handle_event */
+	uint32_t used;                /* registrations that name it */
+};
+
+/* Runs what a registration names, in the generation given (the current one). */
+static inline void
+worker_dispatch_slot(const struct gen *g, uint32_t slot, const struct relw_event *event)
+{
+	const struct slot *s = &g->slots[slot];
+	s->fn(s->rw, s->state, event);
+}
+
+/* ------------------------------------------------------------------ registrations */
+struct reg {                          /* by fd */
+	uint64_t key, txn_key;
+	uint32_t slot, events;
+	uint32_t serial;              /* grows with each add: tells a stale event */
+	int txn_next;
+	bool used, txn_set;
+};
+
+struct timer {                        /* by index; id = serial << 32 | index */
+	mono_ns_t at;
+	dur_ns_t every;
+	uint64_t key, txn_key;
+	uint32_t slot, serial;
+	int heap;                     /* its place in the heap, -1: free */
+	int txn_next;                 /* free ones: the next free one */
+	bool txn_set;
+};
+
+struct timers {
+	struct timer *v;
+	int *heap;                    /* indices, earliest first */
+	int n, used, cap, free;
+};
+
+/* ------------------------------------------------------------------ operation */
+struct modrec {                       /* MODULE of proto.h; borrowed from the message */
+	const char *module, *application, *version, *digest, *path;
+	int64_t size;
+};
+
+struct change {
+	const char *module;
+	enum relw_mode mode;
+	const char *extra;
+};
+
+struct changes {
+	size_t n;
+	struct change *v;
+};
+
+enum step_state { STEP_NONE, STEP_COMMITTED, STEP_ABORTED, STEP_UNDONE };
+
+struct step {
+	uint32_t number, up, undo;    /* words */
+	bool self;
+	size_t load_count;
+	const char **loads;
+	struct changes changes, undo_changes;
+	struct table table;           /* after the step */
+	struct gen *before, *after;   /* the same where nothing changes */
+	enum step_state state;
+};
+
+struct op {
+	struct rel_arena *arena;
+	json_t *message;              /* owned: names are borrowed from it */
+	int64_t id;
+	size_t module_count, step_count;
+	struct modrec *modules;
+	struct step *steps;
+	struct object *opened;        /* by the load; worker.objects takes them over */
+
+	int64_t cell;
+	dur_ns_t lease;
+	struct proto_decision memory;
+	int wake;                     /* eventfd that all workers of the operation share */
+
+	bool loading;                 /* the thread runs; it alone touches arena, tables, opened */
+	bool answer;                  /* the daemon waits for `prepared` */
+	json_t *finish;               /* came while loading */
+	pthread_t thread;
+	int done;                     /* eventfd: the thread is through */
+	struct rel_err err;
+};
+
+/* Why a step cannot be made; becomes BUILT, DONE or a rehearsal's result. */
+struct fail {
+	enum proto_built_code code;
+	char module[64];
+	char text[PROTO_FRAME_TEXT];
+};
+
+/* What a commit left behind, to be freed when the worker has time. */
+struct part {
+	void *old, *new;
+	struct view *old_view, *new_view;
+	void (*old_discard)(struct relw *, void *);
+	void (*new_discard)(struct relw *, void *);
+};
+
+struct trash {
+	const struct gen *gen;        /* NULL: nothing to free */
+	void *state;
+	bool has_state;
+	struct part *parts;
+	size_t n;
+	mono_ns_t since;
+};
+
+struct txn {
+	struct worker *w;
+	struct gen *from, *to;
+	const struct changes *changes;
+	const struct change *change;  /* the callback module's, while its code_change runs */
+	bool rehearsal;
+	bool checked;                 /* worker_step_check() passed when the step was prepared */
+	void *state;                  /* built: the new one */
+	int fds, timers;              /* lists of re-keyed registrations, -1: end */
+	struct part *parts;
+	size_t n, cap;
+	bool nomem;
+	const char *forbidden;        /* the call it made and may not */
+	struct fail fail;
+};
+
+enum worker_call { CALL_PLAIN, CALL_TXN, CALL_DISCARD };
+
+/* ------------------------------------------------------------------ link */
+struct queued {
+	struct queued *next;
+	const char *name;             /* NULL: a frame */
+	json_t *body;
+	struct proto_frame bin;
+};
+
+struct inbox {
+	struct inbox *next;
+	struct proto_packet packet;
+};
+
+struct link {
+	int dirfd;                    /* of the socket: a deep root, a renamed parent are no matter */
+	const char *name;
+	int sock;                     /* -1: not connected */
+	dur_ns_t backoff;
+	mono_ns_t retry_at;
+	struct queued *out, **out_end;
+	size_t out_count;
+	struct inbox *in, **in_end;   /* came while a bracket waited */
+	size_t in_count;
+};
+
+struct rehearsal {
+	int64_t operation;
+	pid_t pid;
+	int pidfd, pipe;
+	mono_ns_t deadline;
+	int64_t fork_us, change_us;
+	bool hung, ended;             /* ended: the child told its result */
+	const char *result;
+	enum rel_ecode code;          /* of a refusal */
+	char module[64], text[PROTO_FRAME_TEXT];
+};
+
+/* ------------------------------------------------------------------ the worker */
+struct worker {
+	unsigned magic;
+	const char *name;
+	char *root;
+
+	int epfd, timerfd, sigfd;
+	mono_ns_t armed;              /* what timerfd is set to, WORKER_NEVER: nothing */
+	struct reg *regs;
+	int reg_cap;
+	struct timers timers;
+
+	struct gen *gen;              /* the current code */
+	struct object *objects;
+	struct slot_name *slots;
+	uint32_t slot_count;
+	struct {
+		uintptr_t lo;
+		size_t len;
+	} tombs[WORKER_TOMBS];
+	unsigned tomb_next;
+
+	bool job;                     /* init() succeeded */
+	json_t *start;                /* the start message */
+	json_t *release;
+	char *args_text, *env_text;
+	int *listeners;
+	size_t listener_count;
+
+	struct link link;
+	struct op *op;
+	struct rehearsal *rehearsal;
+	struct trash trash;
+
+	enum worker_call call;
+	struct txn *txn;              /* while CALL_TXN */
+	bool rehearsing;              /* this is the forked copy */
+	char refusal[PROTO_FRAME_TEXT];
+
+	bool stopping;
+	int status;
+	char reason[128];
+};
+
+/* loop.c */
+enum worker_source {
+	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_REHEARSAL, SOURCE_CHILD,
+};
+int worker_loop_init(struct worker *w, struct rel_err *err) RTE_MUST_CHECK;
+void worker_loop_fini(struct worker *w);
+int worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source s);
+void worker_loop_run(struct worker *w);
+void worker_loop_stop(struct worker *w, int status, const char *reason);
+int worker_reg_add(struct worker *w, int fd, uint32_t events, uint32_t slot, uint64_t key);
+int worker_reg_mod(struct worker *w, int fd, uint32_t events);
+int worker_reg_del(struct worker *w, int fd);
+struct reg *worker_reg_get(struct worker *w, int fd);
+
+/* timer.c */
+int64_t worker_timer_add(struct worker *w, dur_ns_t after, dur_ns_t every, uint32_t slot, uint64_t key);
+int worker_timer_del(struct worker *w, int64_t id);
+struct timer *worker_timer_get(struct worker *w, int64_t id);
+mono_ns_t worker_timer_next(const struct worker *w);
+void worker_timer_run(struct worker *w);
+
+/* object.c */
+struct object *worker_object_open(const struct modrec *m, struct rel_err *err);
+void worker_object_free(struct object **o);
+
+/* table.c: worker_load() fills every step's table; worker_table_start() a first one. */
+typedef void worker_progress_fn(void *arg, const char *module);
+struct loader {
+	const struct modrec *modules;
+	size_t module_count;
+	struct object *held;          /* not changed */
+	struct object *opened;        /* grows */
+	struct rel_arena *arena;
+	worker_progress_fn *progress; /* before an object is opened; may be NULL */
+	void *progress_arg;
+};
+int worker_table_next(struct loader *l, const char *root, const struct table *prev, const char *const *loads,
+    size_t load_count, struct table *ret, struct rel_err *err) RTE_MUST_CHECK;
+const struct modrec *worker_modrec_find(const struct modrec *v, size_t n, const char *module);
+bool worker_table_same(const struct table *a, const struct table *b);
+
+/* gen.c */
+int worker_gen_new(struct worker *w, const struct table *t, struct gen **ret, struct rel_err *err)
+    RTE_MUST_CHECK;
+void worker_gen_free(struct gen **g);
+void worker_gen_set_state(struct gen *g, void *state);
+int worker_gen_index(const struct gen *g, const char *module); /* -1: not in it */
+bool worker_gen_offers(const struct gen *g, uint32_t slot);
+/* The slot of a function of a module; -ENOENT where the current generation offers none. */
+int worker_slot_find(struct worker *w, const char *module, const char *function, uint32_t *ret);
+
+/* op.c */
+int worker_modules_parse(json_t *a, struct rel_arena *arena, struct modrec **ret, size_t *ret_n,
+    struct rel_err *err) RTE_MUST_CHECK;
+int worker_op_parse(json_t *body, struct op **ret, struct rel_err *err) RTE_MUST_CHECK;
+void worker_op_free(struct op **op, const struct gen *keep);
+int worker_op_load(struct worker *w, struct op *op, worker_progress_fn *progress, void *arg,
+    struct rel_err *err) RTE_MUST_CHECK;
+int worker_op_build(struct worker *w, struct op *op, struct rel_err *err) RTE_MUST_CHECK;
+struct step *worker_op_step(struct op *op, uint32_t number);
+json_t *worker_op_json(const struct worker *w); /* for hello: null where there is none */
+int worker_op_words(const struct op *op, struct rel_err *err) RTE_MUST_CHECK;
+
+/* prepare.c */
+void worker_prepare(struct worker *w, struct proto_packet *p);
+void worker_prepare_loaded(struct worker *w);
+void worker_adopt(struct worker *w, struct proto_packet *p);
+void worker_finish(struct worker *w, json_t *body);
+/* Ends the operation: joins the thread, frees what it holds, unmaps what nothing needs. */
+void worker_op_end(struct worker *w, bool confirmed, json_t *unmappable);
+
+/* txn.c */
+enum proto_built_code worker_step_check(const struct worker *w, const struct gen *from, const struct gen *to,
+    const struct changes *changes, struct fail *ret);
+enum proto_built_code worker_txn_build(struct txn *t);
+void worker_txn_commit(struct txn *t);
+void worker_txn_abort(struct txn *t);
+int worker_txn_convert(struct worker *w, const char *module, const char *type, void *old, void **ret_new);
+bool worker_trash_step(struct worker *w); /* false: nothing was left */
+void worker_trash_flush(struct worker *w);
+
+/* bracket.c */
+void worker_bracket(struct worker *w, const struct proto_frame *request);
+
+/* rehearse.c */
+void worker_rehearse(struct worker *w, struct proto_packet *p);
+void worker_rehearse_read(struct worker *w);
+void worker_rehearse_reap(struct worker *w);
+void worker_rehearse_tick(struct worker *w, mono_ns_t now);
+void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
+
+/* purge.c */
+void worker_purge_mark_all(struct worker *w, bool mark);
+void worker_purge_mark(const struct gen *g);
+/* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
+const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
+int worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err) RTE_MUST_CHECK;
+json_t *worker_modules_json(const struct worker *w);
+void worker_tombs_drop(struct worker *w);
+
+/* start.c */
+void worker_start(struct worker *w, struct proto_packet *p);
+
+/* link.c */
+int worker_link_init(struct worker *w, const char *path, struct rel_err *err) RTE_MUST_CHECK;
+void worker_link_fini(struct worker *w);
+void worker_link_tick(struct worker *w, mono_ns_t now);
+void worker_link_event(struct worker *w, uint32_t events);
+void worker_link_lost(struct worker *w);
+enum worker_got { GOT_NOTHING, GOT_PACKET, GOT_LOST };
+enum worker_got worker_link_recv(struct worker *w, struct proto_packet *ret);
+void worker_link_send(struct worker *w, const char *name, json_t *body);
+void worker_link_send_frame(struct worker *w, const struct proto_frame *f);
+void worker_link_flush(struct worker *w);
+int worker_link_keep(struct worker *w, struct proto_packet *p);
+
+/* message.c */
+void worker_message(struct worker *w, struct proto_packet *p);
+
+/* api.c */
+const struct relw_api *worker_api(void);
+void worker_log(const struct worker *w, enum relw_level level, const char *fmt, ...) RTE_PRINTF(3, 4);
+void worker_vlog(const struct worker *w, enum relw_level level, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static inline struct view *
+worker_view(struct relw *rw)
+{
+	return (struct view *)(void *)((char *)rw - offsetof(struct view, pub));
+}
+
+/* pages.c */
+void worker_pages_fetch(uintptr_t lo, uintptr_t hi);
+void worker_pages_own(void);
+void worker_pages_own_stack(void);
+
+#pragma GCC visibility pop
+
+#endif

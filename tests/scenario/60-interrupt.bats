@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# relctl goes away, or relupd does, while an operation runs: it is relupd's, and nobody loses it.
+load lib
+
+# VERSION [OPTION...]: an upgrade in the background; returns when relctl told that LINE of it.
+begin() { # LINE VERSION [OPTION...]
+	local line
+	rm -f "$WORK/progress"
+	mkfifo "$WORK/progress"
+	"$build/relctl" --root "$ROOT" upgrade "${@:2}" >"$WORK/out" 2>"$WORK/progress" 3>&- &
+	RELCTL=$!
+	exec {PROGRESS}<"$WORK/progress"
+	until [[ ${line-} == *"$1"* ]]; do
+		read -r -t 60 -u "$PROGRESS" line || fail "relctl did not say: $1"
+	done
+}
+
+end_of_relctl() { # STATUS: sets stderr to the rest of what it said
+	local status=0
+	stderr=$(cat <&"$PROGRESS")
+	wait "$RELCTL" || status=$?
+	output=$(cat "$WORK/out")
+	[ "$status" -eq "$1" ] || fail "relctl ended with $status, not $1" "$output" "$stderr"
+}
+
+@test "Ctrl-C detaches relctl with 130; the operation goes on, attach tells its outcome" {
+	demo_root
+	start_running
+	local sig
+	for sig in INT TERM; do
+		begin '1 step' 0.1.1-hang --rehearse never
+		kill "-$sig" "$RELCTL"
+		end_of_relctl 130
+		warns 'detached; operation [0-9]+ goes on in the daemon' 'hint: .relctl attach.'
+		expect 5 relctl attach
+		warns '0\.1\.0 -> 0\.1\.1-hang: rolled_back'
+		# It is over: attach shows the last one.
+		expect 5 relctl -o json attach
+		holds 'd["outcome"] == "rolled_back"'
+	done
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+@test "--timeout gives up waiting with 8; the operation goes on" {
+	demo_root
+	start_running
+	expect 8 relctl --timeout 100ms upgrade 0.1.1-hang --rehearse never
+	warns 'timed out|no answer within' 'hint: .*relctl'
+	expect 5 relctl attach
+	runs 0.1.0
+}
+
+@test "relupd is killed in the rehearsal: relctl waits for the next one and tells what became of it" {
+	demo_root
+	start_running
+	local before
+	before=$(workers)
+	begin 'rehearsing' 0.1.1-hang
+	end KILL
+	start
+	end_of_relctl 1
+	warns 'connection to relupd is lost; operation 1' '0\.1\.0 -> 0\.1\.1-hang: unchanged' \
+		'relupd ended in the middle' 'nothing was changed'
+	await_running 1
+	[ "$(workers)" = "$before" ]
+	expect 0 relctl -o json history
+	holds '[h["outcome"] for h in d] == ["unchanged"]'
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+@test "relupd is killed and does not come back: relctl says so" {
+	demo_root
+	start_running
+	begin 'rehearsing' 0.1.1-hang
+	kill -KILL "$DAEMON"
+	tool gone "$DAEMON"
+	end_of_relctl 69
+	warns 'connection to relupd is lost' 'no relupd answers'
+	start_running
+	expect 1 relctl attach
+	runs 0.1.0
+}
+
+@test "relupd is stopped in the middle: relctl hears it; the next one ends the operation" {
+	demo_root
+	start_running
+	begin 'rehearsing' 0.1.1-hang
+	kill -TERM "$DAEMON"
+	tool gone "$DAEMON"
+	end_of_relctl 1
+	warns 'relupd was told to stop in the middle of operation 1'
+	start_running
+	expect 1 relctl -o json attach
+	holds 'd["outcome"] == "unchanged"'
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+@test "relupd is killed while a worker hangs in code_change: told as it is, and repaired by hand" {
+	demo_root
+	start_running
+	local pid
+	pid=$(pid_of hello/listener/0)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 500ms
+	end KILL
+	start
+	end_of_relctl 6
+	warns 'connection to relupd is lost' 'mixed' 'hello/listener/0' 'hint: a worker that hangs' \
+		'state: neither finished nor taken back'
+	expect 1 relctl status
+	says "hello/listener/0 +failed +$pid .*lives but did not reconnect"
+	kill -KILL "$pid"
+	await_running 1
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}

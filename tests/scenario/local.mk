@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# The whole system: see tests/scenario/lib.bash.
+scenarios = \
+	tests/scenario/10-boot.bats \
+	tests/scenario/20-upgrade.bats \
+	tests/scenario/30-broken.bats \
+	tests/scenario/40-crash.bats \
+	tests/scenario/50-bad-input.bats \
+	tests/scenario/60-interrupt.bats \
+	tests/scenario/70-group.bats
+TESTS += $(scenarios)
+EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py
+
+check_LTLIBRARIES += tests/scenario/one_of_many.la
+tests_scenario_one_of_many_la_SOURCES = tests/scenario/one_of_many.c $(hello_listener_common) \
+	releases/hello/state-0.1.1.h
+tests_scenario_one_of_many_la_CPPFLAGS = $(hello_cppflags) -DLISTENER_VSN='"0.1.1-refuse"'
+tests_scenario_one_of_many_la_CFLAGS = $(hello_cflags)
+tests_scenario_one_of_many_la_LDFLAGS = $(hello_ldflags)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every folder of tests/data is a test: see tests/data/README.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/model.h"
+
+struct cases {
+	char dir[3000];
+	struct dirent **list;
+	int count;
+};
+static struct cases valid, invalid;
+
+static int
+is_case(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+static void
+cases_find(struct cases *c, const char *which)
+{
+	const char *top = getenv("top_srcdir");
+	snprintf(c->dir, sizeof(c->dir), "%s/tests/data/%s", top != NULL ? top : ".", which);
+	c->count = scandir(c->dir, &c->list, is_case, alphasort);
+	if (c->count <= 0) {
+		fprintf(stderr, "no cases in %s\n", c->dir);
+		exit(99);
+	}
+}
+
+static void
+cases_free(struct cases *c)
+{
+	for (int i = 0; i < c->count; i++)
+		free(c->list[i]);
+	free(c->list);
+}
+
+/* ------------------------------------------------------------------ what a kind does with it */
+static int
+check_relup(struct doc *d, struct doc_problems *p, bool run, bool script, json_t **ret)
+{
+	struct model_relup *r = NULL;
+	if (model_relup_decode(d, &r, p) != 0)
+		return -1;
+	int rc = 0;
+	for (size_t i = 0; script && i < r->up_count; i++) {
+		rc |= model_script_check(&r->up[i].script, p);
+		if (run)
+			rc |= model_script_check_timeouts(&r->up[i].script, p);
+	}
+	if (rc == 0)
+		*ret = model_relup_json(r);
+	model_relup_free(&r);
+	return rc;
+}
+
+static void
+print_entries(json_t *list, const struct model_appup_entry *entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, model_script_json(&entries[i].script));
+}
+
+static int
+check_appup(struct doc *d, struct doc_problems *p, json_t **ret)
+{
+	struct model_appup *a = NULL;
+	if (model_appup_decode(d, &a, p) != 0)
+		return -1;
+	*ret = json_array();
+	print_entries(*ret, a->up, a->up_count);
+	print_entries(*ret, a->down, a->down_count);
+	model_appup_free(&a);
+	return 0;
+}
+
+/* Takes d.  0 with the printed value, -1 with problems. */
+static int
+check_doc(const char *name, struct doc *d, struct doc_problems *p, json_t **ret)
+{
+	struct model_release *r = NULL;
+	struct model_app *a = NULL;
+	if (strncmp(name, "relup-", 6) == 0)
+		return check_relup(d, p, false, false, ret);
+	if (strncmp(name, "script-", 7) == 0)
+		return check_relup(d, p, false, true, ret);
+	if (strncmp(name, "run-", 4) == 0)
+		return check_relup(d, p, true, true, ret);
+	if (strncmp(name, "appup-", 6) == 0)
+		return check_appup(d, p, ret);
+	*ret = doc_to_json(d->root);
+	int rc = 0;
+	if (strncmp(name, "release-", 8) == 0) {
+		rc = model_release_decode(d, &r, p);
+		model_release_free(&r);
+	} else if (strncmp(name, "app-", 4) == 0) {
+		rc = model_app_decode(d, &a, p);
+		model_app_free(&a);
+	} else if (strncmp(name, "config-", 7) == 0) {
+		rc = model_config_check(d, p);
+		doc_free(&d);
+	} else {
+		ck_assert_msg(strncmp(name, "doc-", 4) == 0, "%s is of no kind", name);
+		doc_free(&d);
+	}
+	if (rc != 0) {
+		json_decref(*ret);
+		*ret = NULL;
+	}
+	return rc;
+}
+
+/* ------------------------------------------------------------------ one case */
+static char *
+read_case(const struct cases *c, int i, const char *file)
+{
+	char path[4096], *text = NULL;
+	size_t len;
+	struct rel_err err = REL_ERR_INIT;
+	snprintf(path, sizeof(path), "%s/%s/%s", c->dir, c->list[i]->d_name, file);
+	int rc = rel_file_read(AT_FDCWD, path, path, 1 << 20, &text, &len, &err);
+	ck_assert_msg(rc == 0, "%s", err.text);
+	return text;
+}
+
+static int
+run_case(const struct cases *c, int i, struct doc_problems *p, json_t **ret)
+{
+	char path[4096];
+	const char *file = "input.json";
+	snprintf(path, sizeof(path), "%s/%s/input.json", c->dir, c->list[i]->d_name);
+	if (access(path, F_OK) != 0) {
+		file = "input.yaml";
+		memcpy(path + strlen(path) - 4, "yaml", 4);
+	}
+	struct doc *d = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (doc_read_file(AT_FDCWD, path, file, &doc_limits_written, &d, &err) == 0)
+		return check_doc(c->list[i]->d_name, d, p, ret);
+	doc_problem_add(p, DOC_ERROR, &err);
+	return -1;
+}
+
+static char *
+problems_text(const struct doc_problems *p)
+{
+	struct rel_buf b = REL_BUF_INIT;
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rel_err *e = &p->list[i].err;
+		rel_buf_printf(&b, "%s %u:%u\n", rel_err_name(e->code), e->line, e->column);
+	}
+	return rel_buf_take(&b);
+}
+
+START_TEST(invalid_case)
+{
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	json_t *v = NULL;
+	int rc = run_case(&invalid, _i, &p, &v);
+	char *want = read_case(&invalid, _i, "expected.err");
+	char *got = problems_text(&p);
+	ck_assert_msg(rc == -1, "%s: accepted", invalid.list[_i]->d_name);
+	ck_assert_uint_gt(p.errors, 0);
+	ck_assert_msg(strcmp(got, want) == 0, "%s: got\n%swant\n%s(%s)", invalid.list[_i]->d_name,
+	    got, want, p.list[0].err.text);
+	for (size_t i = 0; i < p.count; i++)
+		ck_assert_int_eq(strncmp(p.list[i].err.file, "input.", 6), 0);
+	free(got);
+	free(want);
+	doc_problems_fini(&p);
+}
+END_TEST
+
+START_TEST(valid_case)
+{
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	json_t *v = NULL;
+	int rc = run_case(&valid, _i, &p, &v);
+	char *why = problems_text(&p);
+	ck_assert_msg(rc == 0, "%s: %s%s", valid.list[_i]->d_name, why,
+	    p.count > 0 ? p.list[0].err.text : "");
+	ck_assert_uint_eq(p.errors, 0);
+	char *want = read_case(&valid, _i, "expected.json");
+	char *got = doc_json_pretty(v);
+	ck_assert_msg(strcmp(got, want) == 0, "%s: got\n%s", valid.list[_i]->d_name, got);
+	free(got);
+	free(want);
+	free(why);
+	json_decref(v);
+	doc_problems_fini(&p);
+}
+END_TEST
+
+int
+main(void)
+{
+	cases_find(&valid, "valid");
+	cases_find(&invalid, "invalid");
+	Suite *s = suite_create("model_data");
+	TCase *t = tcase_create("data");
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, valid_case, 0, valid.count);
+	tcase_add_loop_test(t, invalid_case, 0, invalid.count);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_SILENT);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	cases_free(&valid);
+	cases_free(&invalid);
+	return failed != 0;
+}

@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The scripted world: see exec_world.h.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec_world.h"
+
+#define LATENCY (10 * DUR_MS / 1000)  /* a message's way */
+#define BUILD   (100 * DUR_MS / 1000) /* an ordinary code_change */
+#define RESTART (2 * DUR_MS)
+#define NEVER   (3600 * DUR_S)
+
+enum kind { EV_JSON, EV_LOOK, EV_REST, EV_CHANGE, EV_BUILT, EV_OBEY, EV_GONE, EV_START };
+
+struct event {
+	mono_ns_t at;
+	enum kind kind;
+	struct fake *f;
+	unsigned life;                /* of the process it belongs to: f->starts */
+	bool fault;
+	const char *name;             /* EV_JSON: the answer */
+	json_t *body;
+};
+
+static void fake_obey_all(struct world *w);
+
+/* ------------------------------------------------------------------ events */
+
+static void
+post(struct fake *f, enum kind kind, dur_ns_t after, bool fault, const char *name, json_t *body)
+{
+	struct world *w = f->w;
+	if (w->event_count == w->event_cap) {
+		w->event_cap = w->event_cap != 0 ? w->event_cap * 2 : 256;
+		w->events = reallocarray(w->events, w->event_cap, sizeof(*w->events));
+		ck_assert_ptr_nonnull(w->events);
+	}
+	w->events[w->event_count++] = (struct event){.at = w->now + after, .kind = kind, .f = f,
+	    .life = f->starts, .fault = fault, .name = name, .body = body};
+}
+
+/* The first in time; of one moment the oldest, or with a seed any. */
+static bool
+take_next(struct world *w, struct event *ret)
+{
+	size_t best = 0, ties = 1;
+	if (w->event_count == 0)
+		return false;
+	for (size_t i = 1; i < w->event_count; i++) {
+		dur_ns_t d = w->events[i].at - w->events[best].at;
+		if (w->seed != 0 && d > -LATENCY && d < LATENCY) {
+			ties++;
+			if ((unsigned)rand_r(&w->seed) % ties == 0)
+				best = i;
+		} else if (d < 0) {
+			best = i;
+			ties = 1;
+		}
+	}
+	*ret = w->events[best];
+	memmove(&w->events[best], &w->events[best + 1],
+	    (--w->event_count - best) * sizeof(*w->events));
+	return true;
+}
+
+/* ------------------------------------------------------------------ the workers */
+
+static struct proto_cell *
+cell(const struct fake *f)
+{
+	return &f->memory.cells[f->cell];
+}
+
+static struct proto_word *
+word(const struct fake *f)
+{
+	return &f->memory.words[f->word[f->frame.undo][f->frame.step]];
+}
+
+static void
+die(struct fake *f, bool fault)
+{
+	if (!f->alive)
+		return;
+	f->alive = f->in_bracket = f->waits = false;
+	f->inbox_count = 0;
+	post(f, EV_GONE, LATENCY, fault, NULL, NULL);
+}
+
+static void
+send_frame_to_exec(struct fake *f, struct proto_frame *fr)
+{
+	struct proto_packet p = {.frame = true, .bin = *fr};
+	f->w->answers++;
+	if (f->w->x != NULL)
+		exec_packet(f->w->x, f, &p);
+}
+
+static void
+done(struct fake *f, enum proto_word_value v, enum proto_built_code code)
+{
+	struct proto_frame fr = f->frame;
+	fr.kind = PROTO_DONE;
+	fr.decided = (uint8_t)v;
+	fr.code = (uint8_t)code;
+	fr.resumed_ns = f->w->now;
+	if (code != PROTO_OK)
+		snprintf(fr.text, sizeof(fr.text), "refused by script");
+	f->in_bracket = f->waits = false;
+	if (f->inbox_count > 0)
+		post(f, EV_LOOK, LATENCY, false, NULL, NULL);
+	send_frame_to_exec(f, &fr);
+}
+
+/* Begins the next bracket of the inbox, as a loop turn of the real worker. */
+static void
+look(struct fake *f)
+{
+	if (f->in_bracket || f->inbox_count == 0)
+		return;
+	f->frame = f->inbox[0];
+	memmove(f->inbox, f->inbox + 1, --f->inbox_count * sizeof(*f->inbox));
+	f->in_bracket = true;
+	enum act act = f->act[f->frame.undo][f->frame.step];
+	f->frame.rest_ns = f->w->now;
+	if (act == ACT_DIE_RUNNING)
+		die(f, false);
+	if (act == ACT_DIE_RUNNING)
+		return;
+	/* At rest first, then the look at the word: see src/worker/bracket.c. */
+	atomic_store(&cell(f)->rest_ns, f->w->now);
+	atomic_store(&cell(f)->phase, PROTO_PHASE_REST);
+	if (proto_word_read(word(f)) != PROTO_ABORT) {
+		post(f, EV_REST, 0, false, NULL, NULL);
+		return;
+	}
+	atomic_store(&cell(f)->phase, PROTO_PHASE_RUNNING);
+	done(f, PROTO_ABORT, PROTO_OK);
+}
+
+static void
+rest(struct fake *f)
+{
+	enum act act = f->act[f->frame.undo][f->frame.step];
+	f->rests++;
+	if (act == ACT_CRASH_REST || act == ACT_DIE_REST)
+		die(f, act == ACT_CRASH_REST);
+	else
+		post(f, EV_CHANGE, 1000, false, NULL, NULL);
+}
+
+static void
+change(struct fake *f)
+{
+	enum act act = f->act[f->frame.undo][f->frame.step];
+	dur_ns_t build = f->build[f->frame.step];
+	atomic_store(&cell(f)->phase, PROTO_PHASE_CHANGE);
+	if (act == ACT_CRASH || act == ACT_DIE_CHANGE)
+		die(f, act == ACT_CRASH);
+	else if (act != ACT_HANG)
+		post(f, EV_BUILT, build != 0 ? build : BUILD, false, NULL, NULL);
+}
+
+static void
+say_built(struct fake *f, enum proto_built_code code)
+{
+	struct proto_frame fr = f->frame;
+	fr.kind = PROTO_BUILT;
+	fr.code = (uint8_t)code;
+	fr.built_ns = f->w->now;
+	if (code != PROTO_OK) {
+		snprintf(fr.module, sizeof(fr.module), "m%u", fr.step);
+		snprintf(fr.text, sizeof(fr.text), "refused by script");
+	}
+	send_frame_to_exec(f, &fr);
+}
+
+static void
+built(struct fake *f)
+{
+	bool self = f->self[f->frame.step], undo = f->frame.undo != 0;
+	enum act act = f->act[undo][f->frame.step];
+	atomic_store(&cell(f)->phase, PROTO_PHASE_BUILT);
+	f->waits = true;
+	if (act == ACT_LEASE) {
+		proto_word_decide(word(f), PROTO_ABORT);
+	} else if (act == ACT_REFUSE) {
+		if (self || !undo)
+			proto_word_decide(word(f), PROTO_ABORT);
+		if (!self)
+			say_built(f, PROTO_REFUSED);
+	} else if (self) {
+		proto_word_decide(word(f), PROTO_COMMIT);
+		if (act == ACT_CRASH_BUILT || act == ACT_DIE_BUILT)
+			die(f, act == ACT_CRASH_BUILT);
+	} else {
+		/* Only the one that completes the group tells: see struct proto_word. */
+		if (atomic_fetch_add(&word(f)->built, 1) + 1 >= atomic_load(&word(f)->need))
+			say_built(f, PROTO_OK);
+		if (act == ACT_CRASH_BUILT || act == ACT_DIE_BUILT)
+			die(f, act == ACT_CRASH_BUILT);
+	}
+}
+
+static void
+obey(struct fake *f)
+{
+	enum act act = f->act[f->frame.undo][f->frame.step];
+	enum proto_word_value v = proto_word_read(word(f));
+	if (!f->in_bracket || v == PROTO_UNDECIDED)
+		return;
+	if (act == ACT_REFUSE)
+		v = PROTO_ABORT; /* what is not built cannot be committed */
+	if (v == PROTO_COMMIT)
+		f->state[f->frame.step] = f->frame.undo == 0;
+	if (act == ACT_MUTE)
+		return;
+	atomic_store(&cell(f)->phase, PROTO_PHASE_RUNNING);
+	done(f, v, act == ACT_REFUSE ? PROTO_REFUSED : PROTO_OK);
+}
+
+/* Whoever waits looks at its word; the wake itself is the eventfd, which nobody needs here. */
+static void
+fake_obey_all(struct world *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct fake *f = &w->fakes[i];
+		if (!f->alive || !f->waits || proto_word_read(word(f)) == PROTO_UNDECIDED)
+			continue;
+		f->waits = false;
+		post(f, EV_OBEY, LATENCY, false, NULL, NULL);
+	}
+}
+
+static void
+start_again(struct fake *f)
+{
+	if (f->w->hold || f->stays_down || f->alive)
+		return;
+	f->alive = true;
+	f->starts++;
+	memcpy(f->state, f->w->map, sizeof(f->state));
+	if (f->w->x != NULL)
+		exec_poke(f->w->x);
+}
+
+static void
+gone(struct world *w, const struct event *e)
+{
+	if (!w->hold)
+		post(e->f, EV_START, RESTART, false, NULL, NULL);
+	if (w->x != NULL)
+		exec_gone(w->x, e->f, e->fault, e->fault ? "died of SIGSEGV" : "died of SIGKILL");
+}
+
+static void
+json_event(struct world *w, const struct event *e)
+{
+	struct proto_packet p = {.name = e->name, .body = e->body};
+	w->answers++;
+	if (w->x != NULL)
+		exec_packet(w->x, e->f, &p);
+	json_decref(e->body);
+}
+
+static void
+run_event(struct world *w, const struct event *e)
+{
+	static void (*const of_bracket[])(struct fake *) = {[EV_LOOK] = look, [EV_REST] = rest,
+	    [EV_CHANGE] = change, [EV_BUILT] = built, [EV_OBEY] = obey};
+	if (e->at > w->now)
+		w->now = e->at;
+	if (e->kind == EV_GONE)
+		gone(w, e);
+	else if (e->kind == EV_START)
+		start_again(e->f);
+	else if (!e->f->alive || e->f->starts != e->life)
+		json_decref(e->body);
+	else if (e->kind == EV_JSON)
+		json_event(w, e);
+	else
+		of_bracket[e->kind](e->f);
+	fake_obey_all(w);
+}
+
+/* ------------------------------------------------------------------ exec's world */
+
+static void
+read_words(struct fake *f, const json_t *list, bool steps)
+{
+	size_t i;
+	json_t *s;
+	json_array_foreach (list, i, s) {
+		json_int_t at = json_integer_value(json_object_get(s, "step"));
+		ck_assert(at >= 0 && at < WORLD_STEPS);
+		f->word[0][at] = (uint32_t)json_integer_value(json_object_get(s, "up"));
+		f->word[1][at] = (uint32_t)json_integer_value(json_object_get(s, "undo"));
+		ck_assert_uint_lt(f->word[0][at], f->memory.word_count);
+		ck_assert_uint_lt(f->word[1][at], f->memory.word_count);
+		if (steps)
+			f->self[at] = json_is_true(json_object_get(s, "self"));
+	}
+}
+
+static void
+answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool rehearsal)
+{
+	static const char *const results[] = {[ANSWER_OK] = "ok", [ANSWER_NO] = "refused",
+	    [ANSWER_CRASHED] = "crashed", [ANSWER_HUNG] = "hung", [ANSWER_BLOCKED] = "refused",
+	    [ANSWER_TWICE] = "ok"};
+	bool ok = how == ANSWER_OK || how == ANSWER_TWICE;
+	json_t *body;
+	if (how == ANSWER_MUTE)
+		return;
+	if (how == ANSWER_DIE) {
+		die(f, false);
+		return;
+	}
+	if (how == ANSWER_GARBAGE)
+		body = json_pack("{s:I, s:[i,n], s:i, s:{}}", "operation", op, "result", 7, "ok", 1,
+		    "text");
+	else if (rehearsal)
+		body = json_pack("{s:I, s:s, s:s, s:s}", "operation", op, "result", results[how],
+		    "module", "m0", "text", "why");
+	else
+		body = json_pack("{s:I, s:b, s:s, s:s}", "operation", op, "ok", ok, "code",
+		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : "bad_abi", "text", "why");
+	post(f, EV_JSON, DUR_MS, false, name, body);
+	if (how == ANSWER_TWICE)
+		post(f, EV_JSON, DUR_MS + 1, false, name, json_pack("{s:I, s:s, s:b}", "operation", op,
+		    "result", "refused", "ok", 0));
+}
+
+static int
+o_send_json(void *ctx, struct exec_worker *xw, const char *name, json_t *body, const int *fds,
+    size_t n)
+{
+	struct fake *f = xw->ref;
+	struct rel_err err = REL_ERR_INIT;
+	(void)ctx;
+	ck_assert_ptr_nonnull(body);
+	json_int_t op = json_integer_value(json_object_get(body, "operation"));
+	if (f->no_json) {
+		json_decref(body);
+		return -1;
+	}
+	if (strcmp(name, "finish") == 0) {
+		f->finishes++;
+		f->confirmed = json_is_true(json_object_get(body, "confirmed"));
+		json_decref(body);
+		return 0;
+	}
+	bool rehearsal = strcmp(name, "rehearse") == 0, adopt = strcmp(name, "adopt") == 0;
+	ck_assert_uint_eq(n, rehearsal ? 0 : 2);
+	if (!rehearsal) {
+		proto_decision_fini(&f->memory);
+		ck_assert_int_eq(proto_decision_map(fds[0], &f->memory, &err), 0);
+		f->cell = (uint32_t)json_integer_value(json_object_get(body, "cell"));
+		ck_assert_uint_lt(f->cell, f->memory.cell_count);
+		read_words(f, json_object_get(body, adopt ? "words" : "steps"), !adopt);
+	}
+	json_decref(f->prepared);
+	f->prepared = body;
+	answer(f, rehearsal ? "rehearsed" : "prepared", op, rehearsal ? f->rehearse : f->prepare,
+	    rehearsal);
+	return 0;
+}
+
+static int
+o_send_frame(void *ctx, struct exec_worker *xw, const struct proto_frame *fr)
+{
+	struct world *w = ctx;
+	struct fake *f = xw->ref;
+	ck_assert_int_eq(fr->kind, PROTO_BRACKET);
+	ck_assert(fr->undo == 0 || w->undos > 0);
+	w->frames[fr->undo]++;
+	w->brackets = true;
+	if (f->no_frame)
+		return -1;
+	ck_assert_uint_lt(f->inbox_count, NELEM(f->inbox));
+	f->inbox[f->inbox_count++] = *fr;
+	enum act act = f->act[fr->undo][fr->step];
+	post(f, EV_LOOK, act == ACT_BUSY ? NEVER : LATENCY + f->busy[fr->step], false, NULL, NULL);
+	return 0;
+}
+
+static json_t *
+o_modules(void *ctx, struct exec_worker *xw)
+{
+	(void)ctx;
+	(void)xw;
+	return json_array();
+}
+
+static void
+o_kill(void *ctx, struct exec_worker *xw)
+{
+	struct fake *f = xw->ref;
+	(void)ctx;
+	f->kills++;
+	die(f, false);
+}
+
+static void
+o_replace(void *ctx, struct exec_worker *xw)
+{
+	struct fake *f = xw->ref;
+	(void)ctx;
+	f->replaces++;
+	die(f, false);
+}
+
+static void
+o_hold_starts(void *ctx, bool hold)
+{
+	struct world *w = ctx;
+	w->hold = hold;
+	for (size_t i = 0; i < w->count && !hold; i++)
+		if (!w->fakes[i].alive)
+			post(&w->fakes[i], EV_START, RESTART, false, NULL, NULL);
+}
+
+static bool
+o_all_running(void *ctx, const char **ret_name)
+{
+	struct world *w = ctx;
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->fakes[i].alive)
+			continue;
+		*ret_name = w->fakes[i].name;
+		return false;
+	}
+	return true;
+}
+
+static void
+o_map_step(void *ctx, const struct exec_step *st, bool undo)
+{
+	struct world *w = ctx;
+	/* The first module of step N is mN. */
+	w->map[strtoul(st->loads[0] + 1, NULL, 10)] = !undo;
+}
+
+static void
+o_timer(void *ctx, mono_ns_t at)
+{
+	struct world *w = ctx;
+	ck_assert(at == 0 || at > w->now);
+	w->timer = at;
+}
+
+static mono_ns_t
+o_now(void *ctx)
+{
+	return ((struct world *)ctx)->now;
+}
+
+/* The journal blocks: never while somebody stands still. */
+static void
+nobody_at_rest(const struct world *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		ck_assert_msg(!w->fakes[i].in_bracket || !w->fakes[i].alive,
+		    "%s (act %d, step %u, undo %u, starts %u) stands still while the journal is "
+		    "written\n%s", w->fakes[i].name,
+		    w->fakes[i].act[w->fakes[i].frame.undo][w->fakes[i].frame.step],
+		    w->fakes[i].frame.step, w->fakes[i].frame.undo, w->fakes[i].starts, w->log);
+}
+
+static int
+o_journal_undo(void *ctx, struct rel_err *err)
+{
+	struct world *w = ctx;
+	nobody_at_rest(w);
+	ck_assert_uint_eq(w->frames[1], 0);
+	w->undos++;
+	if (w->fail_undo == 0)
+		return 0;
+	w->fail_undo--;
+	return rel_err_set(err, REL_E_IO, "the disk is full");
+}
+
+static int
+o_journal_end(void *ctx, enum exec_outcome o, json_t *result, struct rel_err *err)
+{
+	struct world *w = ctx;
+	nobody_at_rest(w);
+	ck_assert_uint_eq(w->dones, 0);
+	w->ends++;
+	if (w->fail_end > 0) {
+		w->fail_end--;
+		return rel_err_set(err, REL_E_IO, "the disk is full");
+	}
+	w->outcome = o;
+	w->result = json_incref(result);
+	return 0;
+}
+
+static void
+o_progress(void *ctx, const struct exec_progress *p)
+{
+	struct world *w = ctx;
+	size_t n = strlen(w->phases);
+	snprintf(w->phases + n, sizeof(w->phases) - n, "%s%s", n > 0 ? " " : "", p->phase);
+}
+
+static void
+o_log(void *ctx, const char *level, const char *text)
+{
+	struct world *w = ctx;
+	size_t n = strlen(w->log);
+	snprintf(w->log + n, sizeof(w->log) - n, "%s: %s\n", level, text);
+}
+
+static void
+o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err)
+{
+	struct world *w = ctx;
+	w->dones++;
+	ck_assert_int_eq(o, w->outcome); /* recorded before it is told, and the same */
+	ck_assert_ptr_eq(result, w->result);
+	w->err = *err;
+	json_decref(result);
+}
+
+static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame,
+    .modules = o_modules, .kill = o_kill, .replace = o_replace, .hold_starts = o_hold_starts,
+    .all_running = o_all_running, .map_step = o_map_step, .timer = o_timer, .now = o_now,
+    .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,
+    .log = o_log, .done = o_done};
+
+/* ------------------------------------------------------------------ life */
+
+struct world *
+world_new(const char *kinds, size_t workers)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	ck_assert_ptr_nonnull(w);
+	w->steps = strlen(kinds);
+	ck_assert_uint_le(w->steps, WORLD_STEPS);
+	snprintf(w->kinds, sizeof(w->kinds), "%s", kinds);
+	w->relup = world_relup(kinds);
+	w->now = 1000 * DUR_S;
+	w->opt = (struct exec_options){.operation = 7, .from = "1", .to = "2",
+	    .instructions = (unsigned)w->relup->up[0].script.count, .max_pause = EXEC_MAX_PAUSE};
+	w->fakes = calloc(workers + 1, sizeof(*w->fakes));
+	ck_assert_ptr_nonnull(w->fakes);
+	w->count = workers;
+	for (size_t i = 0; i < workers; i++) {
+		struct fake *f = &w->fakes[i];
+		f->w = w;
+		f->alive = true;
+		f->memory.memfd = -1;
+		snprintf(f->name, sizeof(f->name), "a/c/%zu", i);
+		memset(f->concerned, 1, sizeof(f->concerned));
+	}
+	return w;
+}
+
+void
+world_make(struct world *w)
+{
+	struct exec_script *script;
+	struct rel_err err = REL_ERR_INIT;
+	ck_assert_int_eq(exec_compile(&w->relup->up[0].script, &w->relup->down[0].script, &script,
+	    &err), 0);
+	ck_assert_uint_eq(script->step_count, w->steps);
+	struct exec_worker *list = calloc(w->count + 1, sizeof(*list));
+	size_t n = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		struct fake *f = &w->fakes[i];
+		if (f->outside)
+			continue;
+		list[n] = (struct exec_worker){.ref = f, .name = f->name};
+		list[n].concerned = calloc(w->steps + 1, sizeof(bool));
+		list[n].committed = calloc(w->steps + 1, sizeof(bool));
+		memcpy(list[n].concerned, f->concerned, w->steps);
+		for (size_t s = 0; s < w->steps; s++)
+			list[n].committed[s] = f->state[s] && f->concerned[s];
+		list[n++].stranded = f->stranded;
+	}
+	ck_assert_int_eq(exec_new(&ops, w, &w->opt, script, list, n, &w->x, &err), 0);
+}
+
+/* One event, or where none is left the timer; false: nothing moves any more. */
+static bool
+turn(struct world *w)
+{
+	struct event e;
+	bool any = take_next(w, &e);
+	if (any && (w->timer == 0 || e.at <= w->timer)) {
+		run_event(w, &e);
+	} else if (w->timer != 0 && w->x != NULL) {
+		if (any)
+			w->events[w->event_count++] = e; /* it was taken out: there is room */
+		if (w->timer > w->now)
+			w->now = w->timer;
+		w->timer = 0;
+		ck_assert_uint_lt(w->jumps++, 10000);
+		exec_timer(w->x);
+		fake_obey_all(w);
+	} else if (any) {
+		run_event(w, &e);
+	} else {
+		return false;
+	}
+	if (w->dones > 0 && w->x != NULL)
+		exec_free(&w->x);
+	return true;
+}
+
+bool
+world_run_until(struct world *w, bool (*stop)(const struct world *w))
+{
+	do
+		if (stop(w))
+			return true;
+	while (turn(w));
+	return stop(w);
+}
+
+void
+world_run(struct world *w)
+{
+	while (turn(w))
+		continue;
+}
+
+void
+world_start(struct world *w)
+{
+	world_make(w);
+	exec_start(w->x);
+	fake_obey_all(w);
+	world_run(w);
+}
+
+/* As an earlier relupd told the workers when it prepared them. */
+static bool
+decides_alone(const struct world *w, size_t step)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->count; i++)
+		n += w->fakes[i].concerned[step];
+	return n == 1 || w->kinds[step] == 'w' || w->kinds[step] == 'l';
+}
+
+void
+world_crash(struct world *w)
+{
+	exec_free(&w->x);
+	w->timer = 0;
+	w->hold = true; /* nobody is there to start anything */
+	do {
+		for (size_t i = 0; i < w->count; i++)
+			if (w->fakes[i].waits)
+				proto_word_decide(word(&w->fakes[i]), PROTO_ABORT);
+		fake_obey_all(w);
+	} while (turn(w));
+	memset(w->map, 0, sizeof(w->map)); /* the permanent release's */
+	w->frames[0] = w->frames[1] = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		struct fake *f = &w->fakes[i];
+		if (f->in_bracket)
+			die(f, false); /* it hangs: somebody loses patience */
+		f->outside = !f->alive || (f->memory.map == NULL && f->starts == 0);
+		f->stranded = f->starts > 0;
+		f->rests = f->kills = f->replaces = f->finishes = 0; /* of the next relupd's result */
+	}
+	world_run(w);
+}
+
+void
+world_recover_begin(struct world *w, bool undo)
+{
+	w->undos = undo;
+	for (size_t i = 0; i < w->count; i++)
+		for (size_t k = 0; k < w->steps; k++) {
+			w->fakes[i].self[k] = decides_alone(w, k);
+			w->brackets |= w->fakes[i].alive && w->fakes[i].state[k];
+		}
+	world_make(w);
+	exec_recover(w->x, undo);
+	fake_obey_all(w);
+}
+
+void
+world_recover(struct world *w, bool undo)
+{
+	world_recover_begin(w, undo);
+	world_run(w);
+}
+
+void
+world_free(struct world *w)
+{
+	exec_free(&w->x);
+	for (size_t i = 0; i < w->count; i++) {
+		proto_decision_fini(&w->fakes[i].memory);
+		json_decref(w->fakes[i].prepared);
+	}
+	for (size_t i = 0; i < w->event_count; i++)
+		json_decref(w->events[i].body);
+	json_decref(w->result);
+	model_relup_free(&w->relup);
+	free(w->events);
+	free(w->fakes);
+	free(w);
+}
+
+void
+world_frame(struct world *w, size_t worker, const struct proto_frame *f)
+{
+	struct proto_packet p = {.frame = true, .bin = *f};
+	exec_packet(w->x, &w->fakes[worker], &p);
+	fake_obey_all(w);
+}

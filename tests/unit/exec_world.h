@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A scripted world for the interpreter: workers that do as they are told (build, refuse, die, hang
+ * …) with real decision memory, a clock that moves only when something happens, a journal that can
+ * fail.  Everything is an event with a time; a seed may mix events of one moment.
+ */
+#ifndef TESTS_EXEC_WORLD_H
+#define TESTS_EXEC_WORLD_H
+
+#include "exec/exec.h"
+
+#define WORLD_STEPS 6
+
+enum act {
+	ACT_GOOD,
+	ACT_REFUSE,                   /* code_change returns an error */
+	ACT_CRASH,                    /* a fault signal inside code_change */
+	ACT_DIE_CHANGE,               /* kill -9 inside code_change */
+	ACT_CRASH_REST,               /* a fault signal at rest, before code_change */
+	ACT_DIE_REST,                 /* kill -9 there */
+	ACT_DIE_RUNNING,              /* kill -9 before it came to rest */
+	ACT_CRASH_BUILT,              /* a fault signal when it waits for the word */
+	ACT_DIE_BUILT,
+	ACT_HANG,                     /* code_change never ends */
+	ACT_BUSY,                     /* never comes to rest */
+	ACT_LEASE,                    /* gives up by itself: sets ABORT, says so */
+	ACT_MUTE,                     /* obeys the word and never says so (hangs in rebind) */
+	ACT__COUNT
+};
+
+enum answer {
+	ANSWER_OK,
+	ANSWER_NO,                    /* refused; prepare: ok false */
+	ANSWER_CRASHED, ANSWER_HUNG,  /* rehearsal only */
+	ANSWER_BLOCKED,               /* prepare only */
+	ANSWER_GARBAGE,
+	ANSWER_TWICE,                 /* ok, and then a no that nobody asked for */
+	ANSWER_MUTE,
+	ANSWER_DIE,
+	ANSWER__COUNT
+};
+
+struct world;
+
+struct fake {
+	struct world *w;
+	char name[32];
+	/* what it will do */
+	bool concerned[WORLD_STEPS];
+	enum act act[2][WORLD_STEPS]; /* [undo][step] */
+	dur_ns_t busy[WORLD_STEPS];   /* comes to rest that much later */
+	dur_ns_t build[WORLD_STEPS];  /* its code_change takes that long */
+	enum answer rehearse, prepare;
+	bool no_json, no_frame;       /* cannot be reached */
+	bool stays_down;              /* does not start again */
+	bool stranded;                /* as in struct exec_worker */
+	bool outside;                 /* a recovery is not told of it: it was silent, or is dead */
+	/* what it is */
+	bool alive;
+	bool state[WORLD_STEPS];      /* runs the step's new code */
+	bool in_bracket, waits;       /* at rest; at rest for the word */
+	struct proto_frame frame;     /* of the bracket it is in */
+	struct proto_frame inbox[4];
+	size_t inbox_count;
+	struct proto_decision memory;
+	uint32_t cell, word[2][WORLD_STEPS];
+	bool self[WORLD_STEPS];
+	/* what was done to it */
+	unsigned rests, kills, replaces, starts, finishes;
+	bool confirmed;
+	json_t *prepared;             /* the last prepare or rehearse body; owned */
+};
+
+struct event;
+
+struct world {
+	struct model_relup *relup;
+	struct exec *x;
+	struct exec_options opt;
+	struct fake *fakes;
+	size_t count;
+	char kinds[WORLD_STEPS + 1];
+	size_t steps;
+	mono_ns_t now, timer;
+	struct event *events;
+	size_t event_count, event_cap;
+	unsigned seed;                /* 0: in order */
+	bool hold, map[WORLD_STEPS];
+	/* what happened */
+	bool brackets;                /* of this or, in a recovery, of the earlier relupd */
+	unsigned undos, ends, dones, frames[2], answers, jumps;
+	unsigned fail_undo, fail_end; /* that many times */
+	enum exec_outcome outcome;
+	json_t *result;
+	struct rel_err err;
+	char phases[512];             /* of the progress, one word each */
+	char log[16384];
+};
+
+struct model_relup *world_relup(const char *kinds); /* as world_new() */
+/* `kinds`: a letter a step: g a group with a code_change, w the same with barrier worker, l a bare
+ * load, x as g but the other direction has no code_change for it. */
+struct world *world_new(const char *kinds, size_t workers);
+void world_free(struct world *w);
+/* exec_new, then exec_start and all events until the operation ended and nothing moves. */
+void world_start(struct world *w);
+/* exec_new with `committed` from the fakes' state, then exec_recover. */
+void world_recover(struct world *w, bool undo);
+void world_recover_begin(struct world *w, bool undo);
+/* The halves of the two above, for a test that meddles between. */
+void world_make(struct world *w);
+void world_run(struct world *w);
+/* Events until `stop` says so (then true), or until nothing moves. */
+bool world_run_until(struct world *w, bool (*stop)(const struct world *w));
+/* relupd dies: the exec is gone, workers at rest give up.  Then nothing is restarted until a
+ * recovery; the workers that hold nothing of the operation are marked. */
+void world_crash(struct world *w);
+/* A frame as if the worker had sent it. */
+void world_frame(struct world *w, size_t worker, const struct proto_frame *f);
+/* What holds at the end of every operation, whatever happened in it. */
+void world_check(const struct world *w);
+bool world_logged(const struct world *w, const char *text);
+json_int_t world_figure(const struct world *w, const char *key);
+
+#endif

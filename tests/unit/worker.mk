@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# They run the real relworker-1 (by $top_builddir) on the modules of tests/modules.
+check_PROGRAMS += tests/unit/check_worker_start
+TESTS += tests/unit/check_worker_start
+tests_unit_check_worker_start_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_start_SOURCES = tests/unit/check_worker_start.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_start_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_change
+TESTS += tests/unit/check_worker_change
+tests_unit_check_worker_change_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_change_SOURCES = tests/unit/check_worker_change.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_change_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_link
+TESTS += tests/unit/check_worker_link
+tests_unit_check_worker_link_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_link_SOURCES = tests/unit/check_worker_link.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_link_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
