@@ -3,7 +3,8 @@
 # relctl goes away, or relupd does, while an operation runs: it is relupd's, and nobody loses it.
 load lib
 
-# VERSION [OPTION...]: an upgrade in the background; returns when relctl told that LINE of it.
+# An upgrade in the background; returns when relctl told that LINE of it.  What is to happen in the
+# middle of it gets a --max-pause that no busy machine uses up before.
 begin() { # LINE VERSION [OPTION...]
 	local line
 	rm -f "$WORK/progress"
@@ -29,7 +30,7 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	start_running
 	local sig
 	for sig in INT TERM; do
-		begin '1 step' 0.1.1-hang --rehearse never
+		begin '1 step' 0.1.1-hang --rehearse never --max-pause 3s
 		kill "-$sig" "$RELCTL"
 		end_of_relctl 130
 		warns 'detached; operation [0-9]+ goes on in the daemon' 'hint: .relctl attach.'
@@ -47,7 +48,7 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 @test "--timeout gives up waiting with 8; the operation goes on" {
 	demo_root
 	start_running
-	expect 8 relctl --timeout 100ms upgrade 0.1.1-hang --rehearse never
+	expect 8 relctl --timeout 100ms upgrade 0.1.1-hang --rehearse never --max-pause 3s
 	warns 'timed out|no answer within' 'hint: .*relctl'
 	expect 5 relctl attach
 	runs 0.1.0
@@ -58,7 +59,7 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	start_running
 	local before
 	before=$(workers)
-	begin 'rehearsing' 0.1.1-hang
+	begin 'rehearsing' 0.1.1-hang --max-pause 1m
 	end KILL
 	start
 	end_of_relctl 1
@@ -75,7 +76,7 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 @test "relupd is killed and does not come back: relctl says so" {
 	demo_root
 	start_running
-	begin 'rehearsing' 0.1.1-hang
+	begin 'rehearsing' 0.1.1-hang --max-pause 1m
 	kill -KILL "$DAEMON"
 	tool gone "$DAEMON"
 	end_of_relctl 69
@@ -88,7 +89,7 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 @test "relupd is stopped in the middle: relctl hears it; the next one ends the operation" {
 	demo_root
 	start_running
-	begin 'rehearsing' 0.1.1-hang
+	begin 'rehearsing' 0.1.1-hang --max-pause 1m
 	kill -TERM "$DAEMON"
 	tool gone "$DAEMON"
 	end_of_relctl 1
@@ -106,7 +107,8 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	start_running
 	local pid
 	pid=$(pid_of hello/listener/0)
-	begin '1 step' 0.1.1-hang --rehearse never --max-pause 500ms
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "$pid"
 	end KILL
 	start
 	end_of_relctl 6

@@ -6,6 +6,7 @@
     tool.py get EXPR                  a Python expression over the JSON document d on stdin, printed
     tool.py holds EXPR...             each must be true of d, else 1 and a text that says which is not
     tool.py gone PID...               waits until these processes have ended
+    tool.py busy PID                  waits until a worker that was idle computes without an end
     tool.py kill-sweep SOCKET STEP LAPS   kills a worker at LAPS moments of upgrades, STEP us apart
     tool.py ask PORT                  one connection, one line; prints the answer
     tool.py crash-ask PORT PID        kills the process and connects as soon as it is gone
@@ -54,6 +55,18 @@ def wait_gone(pids):
             poll.unregister(fd)
             del waiting[fd]
             os.close(fd)
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+
+
+def wait_busy(pid):
+    begin, end = cpu_ticks(pid), time.monotonic() + LIMIT
+    while cpu_ticks(pid) < begin + 5:
+        if time.monotonic() > end:
+            raise Failed(f"process {pid} does not compute")
 
 
 # ---------------------------------------------------------------------------- the service
@@ -444,6 +457,8 @@ def main(verb, *a):
         holds(a)
     elif verb == "gone":
         wait_gone([int(pid) for pid in a])
+    elif verb == "busy":
+        wait_busy(int(a[0]))
     elif verb == "kill-sweep":
         kill_sweep(a[0], int(a[1]), int(a[2]))
     elif verb == "ask":
