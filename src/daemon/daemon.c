@@ -209,7 +209,7 @@ daemon_boot_release(struct daemon *d, struct rls *r, struct rel_err *err)
 /* ------------------------------------------------------------------ coming back */
 
 static void
-known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time)
+known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time, size_t row)
 {
 	struct sup_worker *w = sup_find(d->sup, name);
 	struct rel_err err = REL_ERR_INIT;
@@ -218,13 +218,14 @@ known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time
 					       "it reconnects", (long)pid);
 		return;
 	}
-	if (proc_watch(d, w, pid, &err) != 0) {
+	if (proc_watch(d, w, pid, start_time, row, &err) != 0) {
 		daemon_log(d, "warning", name, "%s", err.text);
 		return;
 	}
 	/* Between the look at /proc and the pidfd the process may have ended: look again. */
 	uint64_t now;
 	if (proc_start_time(pid, &now) != 0 || now != start_time) {
+		pids_remove(d->pids, row);
 		proc_free(d, w);
 		return;
 	}
@@ -278,7 +279,7 @@ come_back(struct daemon *d, struct rel_err *err)
 	if (d->recovered == NULL)
 		return rel_err_nomem(err);
 	sup_hold_starts(d->sup, true);
-	proc_each_known(d, known_process);
+	pids_each(d->pids, d, known_process);
 	d->recovering = somebody_lost(d);
 	if (d->recovering)
 		return 0; /* daemon_recover_poke() goes on */
@@ -365,7 +366,8 @@ daemon_open(struct daemon *d, const char *root, struct rel_err *err)
 	uv_signal_start(&d->sigint, on_signal, SIGINT);
 	if (store_open(root, &d->store, err) != 0)
 		return -1;
-	if (listeners_new(d, &d->listeners, err) != 0 || wire_new(d, &d->wire, err) != 0)
+	if (pids_open(store_run_fd(d->store), &d->pids, err) != 0 ||
+	    listeners_new(d, &d->listeners, err) != 0 || wire_new(d, &d->wire, err) != 0)
 		return -1;
 	/* The control socket opens last: who reaches it finds a daemon that knows what runs. */
 	if (boot(d, err) != 0 || rpc_new(d, &d->rpc, err) != 0)
@@ -409,6 +411,7 @@ teardown(struct daemon *d)
 		proc_free(d, sup_at(d->sup, i));
 	wire_free(&d->wire);
 	listeners_free(&d->listeners);
+	pids_close(&d->pids);
 	uv_walk(&d->loop, close_rest, NULL);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&d->loop);

@@ -4,7 +4,7 @@
  * and neither happens while a worker is at rest.
  *
  *	main.c    options, background, signals        wire.c   workers.sock: workers come and speak
- *	daemon.c  boot, shutdown, ops of sup          proc.c   processes: spawn, pid files, ends
+ *	daemon.c  boot, shutdown, ops of sup          proc.c   processes: spawn, ends;  pids.c  run/pids
  *	rls.c     a release as it will run; shape.c   listen.c listening sockets
  *	op*.c     operations: ops of exec, recovery   rpc.c    control.sock;  verbs.c  its methods
  *	plan.c    what an upgrade would do            log.c    lines
@@ -27,6 +27,7 @@ struct operation;
 struct rpc_server;
 struct wire;
 struct listeners;
+struct pids;
 
 /* ------------------------------------------------------------------ rls.c */
 /* A release made ready to run: descriptions read and checked, every module an object. */
@@ -71,6 +72,7 @@ struct daemon {
 	struct sup *sup;              /* NULL: nothing runs */
 	struct operation *op;         /* NULL: none */
 	struct listeners *listeners;
+	struct pids *pids;
 	struct wire *wire;
 	struct rpc_server *rpc;
 	FILE *log;
@@ -106,15 +108,24 @@ void daemon_log(struct daemon *d, const char *level, const char *who, const char
 
 /* proc.c */
 void proc_spawn(struct daemon *d, struct sup_worker *w);
-/* Watches a process that was started by an earlier relupd. */
-int proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, struct rel_err *err) RTE_MUST_CHECK;
+/* Watches a process that was started by an earlier relupd; row: its row of run/pids, 0: it has none and
+ * gets one. */
+int proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err) RTE_MUST_CHECK;
 void proc_kill(struct daemon *d, struct sup_worker *w, int sig);
 void proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after);
 int proc_start_time(pid_t pid, uint64_t *ret);
-/* The processes that the pid files tell of; fn is called for each that lives. */
-void proc_each_known(struct daemon *d,
-    void (*fn)(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time));
 void proc_free(struct daemon *d, struct sup_worker *w);
+
+/* pids.c */
+int pids_open(int run_fd, struct pids **ret, struct rel_err *err) RTE_MUST_CHECK;
+void pids_close(struct pids **p);
+/* Its row; 0 with errno where none could be written. */
+size_t pids_add(struct pids *p, const char *worker, pid_t pid, uint64_t start_time);
+void pids_remove(struct pids *p, size_t row); /* 0: nothing */
+/* What an earlier relupd wrote: fn is called for each process that lives. */
+void pids_each(struct pids *p, struct daemon *d,
+    void (*fn)(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time, size_t row));
 
 /* listen.c */
 int listeners_new(struct daemon *d, struct listeners **ret, struct rel_err *err) RTE_MUST_CHECK;

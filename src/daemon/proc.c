@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Processes: spawned without fork (posix_spawn), watched by pidfd, named in pid files.
+ * Processes: spawned without fork (posix_spawn), watched by pidfd, named in run/pids.
  *
- * A worker has its own session, no PDEATHSIG and stdio on files, so that it outlives relupd.  Its pid
- * file ROOT/run/APP.CHILD.INDEX.pid ("PID STARTTIME BOOTID") is written before it is told what it is
- * (the start message): a process that a killed relupd left behind is either known by its file or
- * has no job yet and ends by itself.
+ * A worker has its own session, no PDEATHSIG and stdio on files, so that it outlives relupd.  Its row
+ * in run/pids is written before it is told what it is (the start message): a process that a killed
+ * relupd left behind is either known by its row or has no job yet and ends by itself.
  */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +27,8 @@ struct proc {
 	struct daemon *d;
 	struct sup_worker *w;
 	int pidfd;
-	bool closing, has_timer;
+	size_t row;                   /* in run/pids; 0: none */
+	bool closing;
 	uv_poll_t poll;
 	uv_timer_t timer;             /* of the worker's state machine */
 	unsigned open_handles;
@@ -57,117 +56,6 @@ proc_start_time(pid_t pid, uint64_t *ret)
 		return -1;
 	*ret = strtoull(p + 1, NULL, 10);
 	return 0;
-}
-
-static void
-boot_id(char *buf, size_t size)
-{
-	snprintf(buf, size, "?");
-	CLEANUP(rel_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-	if (n > 0)
-		buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-}
-
-/* ------------------------------------------------------------------ pid files */
-
-static void
-pid_file_name(const char *worker, char *buf, size_t size)
-{
-	snprintf(buf, size, "%s.pid", worker);
-	for (char *p = buf; *p != '\0'; p++)
-		if (*p == '/')
-			*p = '.';
-}
-
-static void
-pid_file_write(struct daemon *d, const struct sup_worker *w)
-{
-	char name[REL_WORKER_MAX + 8], text[256], boot[64];
-	pid_file_name(w->name, name, sizeof(name));
-	boot_id(boot, sizeof(boot));
-	int n = snprintf(text, sizeof(text), "%ld %llu %s\n", (long)w->pid,
-	    (unsigned long long)w->start_time, boot);
-	struct rel_err err = REL_ERR_INIT;
-	if (rel_file_replace(store_run_fd(d->store), name, text, (size_t)n, 0600, false, &err) != 0)
-		daemon_log(d, "warning", w->name, "%s; if relupd is killed this worker is found by its "
-						  "reconnect alone", err.text);
-}
-
-static void
-pid_file_remove(struct daemon *d, const struct sup_worker *w)
-{
-	char name[REL_WORKER_MAX + 8];
-	pid_file_name(w->name, name, sizeof(name));
-	unlinkat(store_run_fd(d->store), name, 0);
-}
-
-static int
-pid_file_read(struct daemon *d, const char *name, pid_t *ret_pid, uint64_t *ret_start)
-{
-	char *text = NULL;
-	size_t n;
-	struct rel_err err = REL_ERR_INIT;
-	if (rel_file_read(store_run_fd(d->store), name, name, 512, &text, &n, &err) != 0)
-		return -1;
-	CLEANUP(rel_free_cleanup) char *owned = text;
-	long pid;
-	unsigned long long start;
-	char boot[64], now[64];
-	if (sscanf(owned, "%ld %llu %63s", &pid, &start, boot) != 3 || pid <= 1)
-		return -1;
-	boot_id(now, sizeof(now));
-	uint64_t actual;
-	if (strcmp(boot, now) != 0 || proc_start_time((pid_t)pid, &actual) != 0 || actual != start)
-		return -1; /* another boot, or the pid is someone else's by now */
-	*ret_pid = (pid_t)pid;
-	*ret_start = start;
-	return 0;
-}
-
-/* "hello.listener.0.pid" → "hello/listener/0"; names hold no dot, so this is exact. */
-static bool
-worker_of_pid_file(const char *file, char *buf, size_t size)
-{
-	size_t n = strlen(file);
-	if (n < 5 || n >= size || strcmp(file + n - 4, ".pid") != 0)
-		return false;
-	memcpy(buf, file, n - 4);
-	buf[n - 4] = '\0';
-	int dots = 0;
-	for (char *p = buf; *p != '\0'; p++)
-		if (*p == '.') {
-			*p = '/';
-			dots++;
-		}
-	return dots == 2;
-}
-
-void
-proc_each_known(struct daemon *d,
-    void (*fn)(struct daemon *, const char *, pid_t, uint64_t))
-{
-	int fd = dup(store_run_fd(d->store));
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (dir == NULL) {
-		rel_fd_close(&fd);
-		return;
-	}
-	rewinddir(dir);
-	struct dirent *e;
-	while ((e = readdir(dir)) != NULL) {
-		char worker[REL_WORKER_MAX];
-		pid_t pid;
-		uint64_t start;
-		if (!worker_of_pid_file(e->d_name, worker, sizeof(worker)))
-			continue;
-		if (pid_file_read(d, e->d_name, &pid, &start) == 0)
-			fn(d, worker, pid, start);
-		else
-			unlinkat(store_run_fd(d->store), e->d_name, 0);
-	}
-	closedir(dir);
 }
 
 /* ------------------------------------------------------------------ handles */
@@ -246,7 +134,6 @@ reap(struct proc *p)
 static void
 ended(struct daemon *d, struct sup_worker *w, const struct sup_exit *how)
 {
-	pid_file_remove(d, w);
 	w->last_exit = *how;
 	w->pid = 0; /* before the operation looks who runs */
 	op_gone(d, w);
@@ -264,6 +151,7 @@ on_pidfd(uv_poll_t *h, int status, int events)
 	wire_drain(d, w); /* what it said before it died counts */
 	struct sup_exit how = reap(p);
 	uv_poll_stop(&p->poll);
+	pids_remove(d->pids, p->row);
 	w->proc = NULL;
 	proc_close(p);
 	ended(d, w, &how);
@@ -286,14 +174,27 @@ watch(struct proc *p, pid_t pid)
 	return 0;
 }
 
+static void
+record(struct daemon *d, struct proc *p, pid_t pid, uint64_t start_time)
+{
+	p->row = pids_add(d->pids, p->w->name, pid, start_time);
+	if (p->row == 0)
+		daemon_log(d, "warning", p->w->name, "cannot write run/pids (%s); if relupd is killed this "
+						    "worker is found by its reconnect alone", strerror(errno));
+}
+
 int
-proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, struct rel_err *err)
+proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err)
 {
 	struct proc *p = proc_of(d, w);
 	if (p == NULL)
 		return rel_err_nomem(err);
 	if (watch(p, pid) != 0)
 		return rel_err_sys(err, REL_E_IO, errno, "cannot watch pid %ld", (long)pid);
+	p->row = row;
+	if (row == 0)
+		record(d, p, pid, start_time);
 	return 0;
 }
 
@@ -408,7 +309,7 @@ proc_spawn(struct daemon *d, struct sup_worker *w)
 		w->start_time = 0;
 	if (watch(p, pid) != 0)
 		daemon_log(d, "error", w->name, "cannot watch pid %ld: %s", (long)pid, strerror(errno));
-	pid_file_write(d, w);
+	record(d, p, pid, w->start_time);
 }
 
 void

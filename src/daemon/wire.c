@@ -259,10 +259,10 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 {
 	struct daemon *d = c->d;
 	if (w->state == SUP_DOWN) {
-		/* Its pid file is gone, but the kernel vouches for uid and pid. */
+		/* Its row in run/pids is gone, but the kernel vouches for uid and pid. */
 		uint64_t start = 0;
 		struct rel_err err = REL_ERR_INIT;
-		if (proc_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, &err) != 0) {
+		if (proc_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
 			refuse(c, w->name, "it cannot be watched");
 			return;
 		}

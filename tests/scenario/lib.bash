@@ -39,7 +39,8 @@ teardown() {
 # Every process that speaks of this test's directory, and what this shell started.
 end_all() {
 	local pid pids=()
-	for pid in $(cat "$WORK"/*/state/lock "$WORK"/*/run/*.pid 2>/dev/null | cut -d' ' -f1); do
+	for pid in $(cat "$WORK"/*/state/lock 2>/dev/null | cut -d' ' -f1) \
+		$(cat "$WORK"/*/run/pids 2>/dev/null | awk '$1 ~ "/" { print $2 }'); do
 		if tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$WORK"; then
 			pids+=("$pid")
 		fi
