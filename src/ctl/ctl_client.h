@@ -21,15 +21,4 @@ struct ctl_request {
 int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret, struct rel_err *err)
     RTE_MUST_CHECK;
 
-/* ctl_table.c: columns as wide as their widest cell; cells are copied. */
-struct ctl_table {
-	size_t columns, rows, cap;
-	char **cells;
-	bool failed;
-};
-void ctl_table_init(struct ctl_table *t, size_t columns);
-void ctl_table_cell(struct ctl_table *t, const char *text); /* row by row; NULL prints as "-" */
-void ctl_table_cellf(struct ctl_table *t, const char *fmt, ...) RTE_PRINTF(2, 3);
-void ctl_table_print(struct ctl_table *t, FILE *f); /* and frees */
-
 #endif

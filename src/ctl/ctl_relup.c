@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * relctl relup make, relctl relup show: no daemon is needed.
+ * relctl relup make; relup show is ctl_relup_show.c.  No daemon is needed.
  */
 #include "config.h"
 
@@ -118,66 +118,6 @@ relup_make(struct ctl *c, const struct ctl_args *a)
 	return status != 0 ? status : told;
 }
 
-/* ------------------------------------------------------------------ show */
-/* "load {…}": the file's own words, one instruction a line. */
-static int
-show_instr(struct ctl *c, size_t number, const struct model_instr *i)
-{
-	json_t *v = model_instr_json(i);
-	if (v == NULL)
-		return -1;
-	const json_t *argument = json_object_get(v, model_op_name(i->op));
-	char *text = argument != NULL ? doc_json_compact(argument) : NULL;
-	json_decref(v);
-	if (argument != NULL && text == NULL)
-		return -1;
-	fprintf(c->out, "%4zu  %s%s%s\n", number, model_op_name(i->op), text != NULL ? " " : "",
-	    text != NULL ? text : "");
-	free(text);
-	return 0;
-}
-
-static int
-show_entry(struct ctl *c, const char *way, const struct model_relup_entry *e)
-{
-	fprintf(c->out, "\n%s %s%s%s\n", way, e->other, e->description != NULL ? ": " : "",
-	    e->description != NULL ? e->description : "");
-	for (size_t i = 0; i < e->script.count; i++)
-		if (show_instr(c, i + 1, &e->script.instrs[i]) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-show_text(struct ctl *c, const struct model_relup *r)
-{
-	int rc = 0;
-	fprintf(c->out, "release %s %s\n", r->release, r->version);
-	for (size_t i = 0; i < r->up_count; i++)
-		rc |= show_entry(c, "up from", &r->up[i]);
-	for (size_t i = 0; i < r->down_count; i++)
-		rc |= show_entry(c, "down to", &r->down[i]);
-	return rc;
-}
-
-static int
-relup_show(struct ctl *c, const struct ctl_args *a)
-{
-	struct doc_problems p = DOC_PROBLEMS_INIT;
-	struct model_relup *r = NULL;
-	int status = 0;
-	if (model_relup_load(AT_FDCWD, a->args[0], a->args[0], &r, &p) == 0) {
-		if (c->format == CTL_JSON)
-			status = ctl_json(c, model_relup_json(r));
-		else if (show_text(c, r) < 0)
-			doc_problem(&p, NULL, REL_E_NOMEM, "out of memory");
-	}
-	int told = ctl_problems(c, &p);
-	doc_problems_fini(&p);
-	model_relup_free(&r);
-	return status != 0 ? status : told;
-}
-
 /* ------------------------------------------------------------------ table */
 static const struct ctl_opt make_opts[] = {
     {O_LIB, "lib", "DIR", "holds APP-VERSION/ folders; may be repeated, the first one wins"},
@@ -203,10 +143,10 @@ const struct ctl_verb ctl_verbs_relup[] = {
     {
 	.name = "relup show",
 	.synopsis = "FILE",
-	.help = "check a relup and print its scripts, one instruction a line",
+	.help = "check a relup and print its scripts as tables: who does what, and why here",
 	.min_args = 1,
 	.max_args = 1,
-	.run = relup_show,
+	.run = ctl_relup_show,
     },
     {.name = NULL},
 };

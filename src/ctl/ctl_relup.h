@@ -41,4 +41,7 @@ int ctl_relup_load(struct relup_work *w, const char *to_path) RTE_MUST_CHECK;
 /* ctl_same.c: an application folder that stands in two library folders must be the same in both. */
 void ctl_relup_check_same(struct relup_work *w, const struct model_system *sys);
 
+/* ctl_relup_show.c */
+int ctl_relup_show(struct ctl *c, const struct ctl_args *a);
+
 #endif

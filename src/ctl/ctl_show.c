@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ctl/ctl_client.h"
+#include "ctl/ctl_table.h"
 
 enum { O_OUT = 1 };
 
@@ -47,9 +48,7 @@ print_workers(struct ctl *c, const json_t *workers)
 {
 	struct ctl_table t;
 	static const char *const heads[] = {"WORKER", "STATE", "PID", "RESTARTS", "SINCE", "MODULES"};
-	ctl_table_init(&t, NELEM(heads));
-	for (size_t i = 0; i < NELEM(heads); i++)
-		ctl_table_cell(&t, heads[i]);
+	ctl_table_init(&t, heads, NELEM(heads));
 	size_t i;
 	json_t *w;
 	json_array_foreach (workers, i, w) {
@@ -145,12 +144,9 @@ list(struct ctl *c, const struct ctl_args *a)
 		return rc;
 	if (c->format == CTL_JSON)
 		return ctl_json(c, l);
+	static const char *const heads[] = {"RELEASE", "VERSION", "STATE", "APPLICATIONS"};
 	struct ctl_table t;
-	ctl_table_init(&t, 4);
-	ctl_table_cell(&t, "RELEASE");
-	ctl_table_cell(&t, "VERSION");
-	ctl_table_cell(&t, "STATE");
-	ctl_table_cell(&t, "APPLICATIONS");
+	ctl_table_init(&t, heads, NELEM(heads));
 	size_t i, k;
 	json_t *r, *app;
 	json_array_foreach (l, i, r) {
@@ -182,9 +178,7 @@ history(struct ctl *c, const struct ctl_args *a)
 	static const char *const heads[] = {"OPERATION", "AT", "WHO", "KIND", "FROM", "TO", "OUTCOME",
 	    "PAUSE", "REASON"};
 	struct ctl_table t;
-	ctl_table_init(&t, NELEM(heads));
-	for (size_t i = 0; i < NELEM(heads); i++)
-		ctl_table_cell(&t, heads[i]);
+	ctl_table_init(&t, heads, NELEM(heads));
 	size_t i;
 	json_t *h;
 	json_array_foreach (l, i, h) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Text tables: two spaces between columns, nothing after the last.
+ * Text tables: two spaces between columns, none at the end of a line.
  */
 #include "config.h"
 
@@ -8,18 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/ctl_client.h"
+#include "ctl/ctl_table.h"
 
 void
-ctl_table_init(struct ctl_table *t, size_t columns)
+ctl_table_init(struct ctl_table *t, const char *const *heads, size_t columns)
 {
+	MUST(columns > 0 && columns <= CTL_TABLE_COLUMNS);
 	*t = (struct ctl_table){.columns = columns};
+	for (size_t i = 0; i < columns; i++)
+		ctl_table_cell(t, heads[i]);
 }
 
 void
 ctl_table_cell(struct ctl_table *t, const char *text)
 {
-	if (t->rows == t->cap) { /* rows counts cells until it prints */
+	if (t->rows == t->cap) {
 		size_t cap = t->cap != 0 ? t->cap * 2 : 64;
 		char **p = realloc(t->cells, cap * sizeof(*p));
 		if (p == NULL) {
@@ -57,27 +60,26 @@ width_of(const char *s)
 	return n;
 }
 
-static size_t
-column_width(const struct ctl_table *t, size_t column)
-{
-	size_t w = 0;
-	for (size_t i = column; i < t->rows; i += t->columns)
-		if (width_of(t->cells[i]) > w)
-			w = width_of(t->cells[i]);
-	return w;
-}
-
 void
 ctl_table_print(struct ctl_table *t, FILE *f)
 {
+	size_t widths[CTL_TABLE_COLUMNS] = {0};
+	for (size_t i = 0; i < t->rows; i++) {
+		size_t width = width_of(t->cells[i]), *w = &widths[i % t->columns];
+		*w = width > *w ? width : *w;
+	}
+	size_t blanks = 0; /* due before the next cell that is not empty */
 	for (size_t i = 0; i < t->rows; i++) {
 		size_t column = i % t->columns;
-		fputs(t->cells[i], f);
-		if (column == t->columns - 1)
+		if (t->cells[i][0] != '\0') {
+			fprintf(f, "%*s%s", (int)blanks, "", t->cells[i]);
+			blanks = 0;
+		}
+		blanks += widths[column] - width_of(t->cells[i]) + 2;
+		if (column == t->columns - 1) {
 			fputc('\n', f);
-		else
-			fprintf(f, "%*s",
-			    (int)(column_width(t, column) - width_of(t->cells[i]) + 2), "");
+			blanks = 0;
+		}
 	}
 	if (t->failed)
 		fputs("(out of memory: the table is not complete)\n", f);

@@ -11,8 +11,9 @@ relctl_SOURCES = \
 	src/ctl/ctl_print.c \
 	src/ctl/ctl_relup.c src/ctl/ctl_relup.h \
 	src/ctl/ctl_relup_load.c \
+	src/ctl/ctl_relup_show.c \
 	src/ctl/ctl_root.c \
-	src/ctl/ctl_show.c src/ctl/ctl_table.c \
+	src/ctl/ctl_show.c src/ctl/ctl_table.c src/ctl/ctl_table.h \
 	src/ctl/ctl_same.c \
 	src/ctl/ctl_verbs.c \
 	src/ctl/ctl_version.c

@@ -74,7 +74,7 @@ run 64 frobnicate --worse -o json; is_json; out_has '"code": "usage"'; err_empty
 	cmp -s "$tmp/relup.json" "$tmp/first" || ok=0; verdict "--out FILE"
 	run 0 $make_good --out "$tmp/relup.json" -o json; is_json; out_has '"up": 1'; err_empty; verdict "--out FILE as JSON"
 	run 1 $make_good --out "$tmp/none/relup.json"; out_empty; err_has '^relctl: error: '; verdict "--out into no folder"
-	run 0 relup show "$tmp/relup.json"; out_has '^up from 1$'; out_has '3  suspend \[{"module":"a"}\]'; verdict "relup show"
+	run 0 relup show "$tmp/relup.json"; out_has '^up from 1$'; out_has '^   3  foo 2.0  *a  *suspend  *stands still until step 6'; verdict "relup show"
 	run 0 -o json relup show "$tmp/relup.json"; cmp -s "$tmp/out" "$tmp/first" || ok=0; verdict "relup show as JSON"
 	ok=1; status=0
 	if [ -w /dev/full ]; then
