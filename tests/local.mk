@@ -11,5 +11,6 @@ include tests/unit/worker.mk
 include tests/modules/local.mk
 include tests/scenario/local.mk
 include tests/crash/local.mk
+include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk

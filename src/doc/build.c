@@ -164,8 +164,8 @@ static int
 fill_children(struct doc_builder *b, const struct doc_frame *f, struct rel_err *err)
 {
 	struct doc_node *n = f->node;
-	const struct doc_pending *kids = b->pending + f->base;
 	size_t count = b->pending_count - f->base;
+	const struct doc_pending *kids = count > 0 ? b->pending + f->base : NULL;
 	n->items = rel_arena_calloc(b->doc->arena, count, sizeof(struct doc_node *));
 	if (n->items == NULL)
 		return rel_err_nomem(err);
@@ -191,7 +191,7 @@ doc_builder_close(struct doc_builder *b, struct rel_err *err)
 {
 	MUST(b->depth > 0);
 	const struct doc_frame *f = &b->frames[b->depth - 1];
-	if (f->node->kind == DOC_MAP &&
+	if (f->node->kind == DOC_MAP && b->pending_count > f->base &&
 	    check_duplicates(b->pending + f->base, b->pending_count - f->base, err) != 0)
 		return -1;
 	if (fill_children(b, f, err) != 0)
