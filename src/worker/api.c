@@ -17,10 +17,14 @@
 void
 worker_vlog(const struct worker *w, enum relw_level level, const char *fmt, va_list ap)
 {
-	char line[1024];
+	char line[1024], at[32];
+	const char *word = level <= RELW_ERROR ? "error" : level <= RELW_WARNING ? "warning"
+	    : level <= RELW_INFO ? "info" : "debug";
 	if (w->rehearsing)
 		return;
-	int n = snprintf(line, sizeof(line), "<%d>%s: ", (int)level, w->name);
+	/* As relupd's own lines: both logs are read side by side. */
+	int n = snprintf(line, sizeof(line), "%s %s %s: ", rel_wall_print(rel_wall_now(), at, sizeof(at)),
+	    word, w->name);
 	if (n < 0 || (size_t)n >= sizeof(line) / 2)
 		n = 0;
 	int m = vsnprintf(line + n, sizeof(line) - 1 - (size_t)n, fmt, ap);

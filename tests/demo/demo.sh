@@ -11,7 +11,8 @@ root=$dir/root
 
 finish() {
 	status=$?
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' INT TERM HUP # not again while it cleans up
 	stop_daemon
 	rm -rf "$dir"
 	exit "$status"
@@ -25,7 +26,8 @@ stop_daemon() {
 	timeout 20 tail --pid="$pid" -f /dev/null || true
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 fail() {
 	echo "demo: $*" >&2
@@ -39,9 +41,11 @@ say() {
 	printf '\n# %s\n' "$*"
 }
 
+export RELUP_ROOT=$root
+
 relctl() {
 	printf '$ relctl %s\n' "$*"
-	"$build/relctl" --root "$root" "$@" 2>&1
+	"$build/relctl" "$@" 2>&1
 }
 
 # One line on the one connection; what comes back must be what the release running now says.
@@ -57,8 +61,9 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 sh "$src/releases/demo-root.sh" "$build" "$src" "$root" "$port" >"$dir/make" 2>&1 || fail "no demo root"
 
 say "relupd runs release 0.1.0 of hello; one client connects and stays connected"
-echo "\$ relupd --root $root"
-"$build/relupd" --root "$root" || fail "relupd does not start"
+echo "\$ export RELUP_ROOT=$root"
+echo "\$ relupd"
+"$build/relupd" || fail "relupd does not start"
 exec 3<>"/dev/tcp/127.0.0.1/$port"
 ask 'Hey there!'
 

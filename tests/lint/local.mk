@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 lint_tests = \
 	tests/lint/can-fail.sh \
+	tests/lint/dist.sh \
 	tests/lint/error-table.sh \
 	tests/lint/exported-symbols.sh \
 	tests/lint/headers-alone.sh \
