@@ -9,6 +9,7 @@ include tests/unit/exec.mk
 include tests/unit/sup.mk
 include tests/unit/worker.mk
 include tests/modules/local.mk
+include tests/schema/local.mk
 include tests/scenario/local.mk
 include tests/crash/local.mk
 include tests/fuzz/local.mk

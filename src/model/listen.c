@@ -69,15 +69,20 @@ port_ok(const char *s)
 	return v <= 65535;
 }
 
-/* A host with colons (IPv6) stands in brackets. */
+/* A host with colons (IPv6) stands in brackets, which stand nowhere else. */
 static bool
 host_ok(const char *s, size_t n)
 {
-	if (n == 0)
-		return false;
-	if (s[0] == '[')
-		return n > 2 && s[n - 1] == ']';
-	return memchr(s, ':', n) == NULL && memchr(s, ' ', n) == NULL && memchr(s, ']', n) == NULL;
+	const char *refused = ": []";
+	if (n > 2 && s[0] == '[' && s[n - 1] == ']') {
+		refused = " []";
+		s++;
+		n -= 2;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strchr(refused, s[i]) != NULL)
+			return false;
+	return n > 0;
 }
 
 static void

@@ -21,7 +21,7 @@ replay() # TARGET [ARGUMENT…]
 
 log=$(mktemp) || exit 99
 trap 'rm -f "$log"' EXIT
-replay fuzz_doc --random 2000 "$data/valid" "$data/invalid" "$corpus/doc"
-replay fuzz_model "$data/valid" "$data/invalid" "$corpus/model"
+replay fuzz_doc --random 2000 "$data/valid" "$data/invalid" "$data/beyond-schema" "$corpus/doc"
+replay fuzz_model "$data/valid" "$data/invalid" "$data/beyond-schema" "$corpus/model"
 replay fuzz_plan --random 3000 "$corpus/plan"
 echo "1..$n"

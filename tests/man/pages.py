@@ -29,60 +29,22 @@ import sys
 import tempfile
 import time
 
+import displays
+from displays import Fail, need
+
 SRC, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
 RELCTL = os.path.join(BUILD, "relctl")
 VERSIONS = ("1.0.0", "1.1.0")
 WAIT = 60  # seconds: for what is a matter of milliseconds
 
 
-class Fail(Exception):
-    pass
-
-
-def need(ok, text):
-    if not ok:
-        raise Fail(text)
-
-
 def page(name):
-    with open(os.path.join(SRC, "man", name), encoding="utf-8") as f:
-        return f.read()
-
-
-# ---------------------------------------------------------------- the pages as data
-def unescape(line):
-    line = line.removeprefix("\\&")
-    line = line.replace("\\(dq", '"').replace("\\-", "-").replace("\\&", "")
-    need(not re.search(r"\\[^e]", line), f"an escape that is not known here: {line}")
-    return line.replace("\\e", "\\")
-
-
-def displays(name):
-    """(kind, argument, text) of every marked display of a page."""
-    found = []
-    mark, body = None, None
-    for line in page(name).splitlines():
-        m = re.fullmatch(r'\.\\" (example|result|command|output|json|check|message): (.+)', line)
-        if m:
-            need(mark is None, f"{name}: two marks in a row: {line}")
-            mark = m.groups()
-        elif line.startswith(".Bd") and mark:
-            body = []
-        elif line == ".Ed" and body is not None:
-            found.append((*mark, "".join(b + "\n" for b in body)))
-            mark = body = None
-        elif body is not None:
-            need(not line.startswith("."), f"{name}: a macro inside a display: {line}")
-            body.append(unescape(line))
-    need(mark is None, f"{name}: a mark without a display: {mark}")
-    return found
-
-
-PAGES = ("app.5", "appup.5", "relctl.1", "release.5", "relup.5", "relup.7", "relupd.8", "relworker.3")
+    return displays.page(SRC, name)
 
 
 def shown(kind):
-    return {arg: text for p in PAGES for k, arg, text in displays(p) if k == kind}
+    return {arg: text for p in displays.PAGES for k, arg, text in displays.displays(SRC, p)
+            if k == kind}
 
 
 def run(*argv, status=0, **kw):
@@ -165,7 +127,7 @@ def check_limits():
     value = re.compile(r"%(?:zu|[ds])")
     literals = re.findall(r'"((?:[^"\\\n]|\\.)*)"', source)
     formats = [".*".join(map(re.escape, value.split(t))) for t in literals if len(t) > 20]
-    messages = [" ".join(text.split()) for kind, _, text in displays("relup.7") if kind == "message"]
+    messages = [" ".join(text.split()) for kind, _, text in displays.displays(SRC, "relup.7") if kind == "message"]
     need(len(messages) > 8, "relup.7 quotes hardly a message")
     for m in messages:
         need(any(re.fullmatch(f, m) for f in formats), f"relupd never says: {m}")

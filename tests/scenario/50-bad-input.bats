@@ -128,7 +128,7 @@ corpus() {
 	shift
 	cp "$file" "$WORK/good"
 	for kind; do
-		for case in "$src/tests/data/invalid/$kind"-*; do
+		for case in "$src"/tests/data/{invalid,beyond-schema}/"$kind"-*; do
 			[ -f "$case/input.yaml" ] || continue
 			read -r _ at <"$case/expected.err"
 			cp --no-preserve=mode "$case/input.yaml" "$file"
