@@ -12,6 +12,7 @@ include tests/modules/local.mk
 include tests/schema/local.mk
 include tests/scenario/local.mk
 include tests/crash/local.mk
+include tests/check/local.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/man/local.mk

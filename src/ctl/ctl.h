@@ -73,6 +73,9 @@ bool ctl_verb_is_prefix(const char *word);		/* first word of a verb of two */
 void ctl_verb_each(void (*fn)(void *ctx, const struct ctl_verb *v), void *ctx);
 
 extern const struct ctl_verb ctl_verbs_relup[];	  /* ctl_relup.c */
+extern const struct ctl_verb ctl_verbs_check[];	  /* ctl_check.c */
+extern const struct ctl_verb ctl_verbs_graph[];	  /* ctl_graph.c */
+extern const struct ctl_verb ctl_verbs_diff[];	  /* ctl_diff.c */
 extern const struct ctl_verb ctl_verbs_root[];	  /* ctl_root.c */
 extern const struct ctl_verb ctl_verbs_online[];  /* ctl_online.c */
 extern const struct ctl_verb ctl_verbs_show[];	  /* ctl_show.c */

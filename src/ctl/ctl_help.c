@@ -49,7 +49,7 @@ help_group(FILE *f, const struct ctl_group *g, const char *word)
 	for (const struct ctl_verb *v = g->verbs; v->name != NULL; v++) {
 		if (n != 0 && (strncmp(v->name, word, n) != 0 || v->name[n] != ' '))
 			continue;
-		if (shown++ == 0)
+		if (shown++ == 0 && g->title[0] != '\0') /* none: it goes on with the one above */
 			fprintf(f, "\n%s:\n", g->title);
 		help_line(f, v->name, v->help);
 	}

@@ -3,6 +3,7 @@ bin_PROGRAMS += relctl
 relctl_SOURCES = \
 	src/ctl/ctl.h \
 	src/ctl/ctl_args.c \
+	src/ctl/ctl_built.h src/ctl/ctl_check.c src/ctl/ctl_diff.c src/ctl/ctl_graph.c \
 	src/ctl/ctl_client.c src/ctl/ctl_client.h \
 	src/ctl/ctl_help.c \
 	src/ctl/ctl_main.c \
@@ -19,6 +20,7 @@ relctl_SOURCES = \
 	src/ctl/ctl_version.c
 relctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 relctl_LDADD = \
-	src/plan/librelplan.la src/model/librelmodel.la src/store/librelstore.la \
+	src/check/librelcheck.la src/draft/libreldraft.la src/compare/librelcompare.la \
+	src/elf/librelelf.la src/plan/librelplan.la src/model/librelmodel.la src/store/librelstore.la \
 	src/proto/librelproto.la src/doc/libreldoc.la src/base/librelbase.la \
-	$(JANSSON_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS)
+	$(JANSSON_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) $(DW_LIBS)

@@ -104,10 +104,46 @@ decode_other(struct model_dec *d, const struct doc_node *n, void *out, const str
 
 static const struct model_kind kind_other = {decode_other, NULL};
 
+/* ------------------------------------------------------------------ waive: */
+static const struct model_field waiver_fields[] = {
+    {.key = "module", .kind = &model_kind_name, .offset = offsetof(struct model_waiver, module)},
+    {.key = "child", .kind = &model_kind_name, .offset = offsetof(struct model_waiver, child)},
+    {.key = "depends", .kind = &model_kind_name, .offset = offsetof(struct model_waiver, depends)},
+    {.key = "application", .kind = &model_kind_name,
+	.offset = offsetof(struct model_waiver, application)},
+    {.key = "reason", .kind = &model_kind_text, .offset = offsetof(struct model_waiver, reason),
+	.flags = MODEL_REQUIRED},
+};
+
+static void
+decode_waiver(struct model_dec *d, const struct doc_node *n, void *out)
+{
+	struct model_waiver *w = out;
+	w->pos = n->pos;
+	if (!model_dec_map(d, n, "a waiver", MODEL_FIELDS(waiver_fields), w))
+		return;
+	if ((w->module != NULL) + (w->child != NULL) + (w->depends != NULL) + (w->application != NULL) != 1)
+		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE,
+		    "a waiver names one of module, child, depends, application");
+}
+
+static void
+decode_waivers(struct model_dec *d, const struct doc_node *n, void *out, const struct model_field *f)
+{
+	struct model_appup_entry *e = out;
+	void *list = NULL;
+	model_dec_list(d, n, f->key, sizeof(struct model_waiver), decode_waiver, &list, &e->waiver_count);
+	e->waivers = list;
+}
+
+static const struct model_kind kind_waivers = {decode_waivers, NULL};
+
+/* ------------------------------------------------------------------ entries */
 #define ENTRY(other)                                                                               \
 	{.key = (other), .kind = &kind_other, .flags = MODEL_REQUIRED},                            \
 	{.key = "instructions", .kind = &model_kind_script_high,                                   \
-	    .offset = offsetof(struct model_appup_entry, script), .flags = MODEL_REQUIRED}
+	    .offset = offsetof(struct model_appup_entry, script), .flags = MODEL_REQUIRED},        \
+	{.key = "waive", .kind = &kind_waivers}
 
 static const struct model_field up_fields[] = {ENTRY("from")};
 static const struct model_field down_fields[] = {ENTRY("to")};

@@ -185,11 +185,22 @@ struct model_script {
 };
 
 /* ------------------------------------------------------------------ appup.yaml */
+/* A difference that is left without an instruction on purpose: exactly one of the four. */
+struct model_waiver {
+	const char *module, *child;
+	const char *depends;          /* an application that is depended on, or no more */
+	const char *application;      /* the flags and the list of children of its supervisor */
+	const char *reason;
+	struct rel_pos pos;
+};
+
 struct model_appup_entry {
 	const char *exact;            /* one of the two */
 	const char *matching;         /* POSIX ERE, anchored at both ends; checked when decoded */
 	struct rel_pos pos;
 	struct model_script script;   /* both levels mixed */
+	size_t waiver_count;
+	struct model_waiver *waivers;
 };
 
 struct model_appup {

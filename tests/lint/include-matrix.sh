@@ -15,7 +15,10 @@ sup: proto base
 exec: sup model proto doc base
 worker: proto base
 daemon: exec sup plan model store proto doc base
-ctl: exec sup plan model store proto doc base
+compare: elf model doc base
+draft: compare elf model doc base
+check: compare elf model doc base
+ctl: check draft compare elf exec sup plan model store proto doc base
 '
 
 files=$(sources src '*.[ch]')

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check, inside.
+ */
+#ifndef CHECK_CHECK_PRIV_H
+#define CHECK_CHECK_PRIV_H
+
+#include "check/check.h"
+#include "compare/compare.h"
+
+void check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
+    enum rel_ecode code, const char *fmt, ...) RTE_PRINTF(5, 6);
+/* "a, b, c and 4 more" into buf. */
+const char *check_list(char *buf, size_t size, size_t count, const char *(*name)(const void *ctx, size_t i),
+    const void *ctx);
+
+/* app.c: the folder `path` below dirfd, called `name` */
+void check_app(int dirfd, const char *path, const char *name, struct doc_problems *p);
+
+/* module.c: `module` is the name it must have; NULL: any */
+void check_module(const char *file, const char *module, const struct elf_module *m, struct doc_problems *p);
+
+/* state.c */
+void check_states(const struct compare_side *s, struct doc_problems *p);
+/* One direction of a change: e is its entry in the appup. */
+struct check_way {
+	const struct compare *c;
+	enum model_mode mode;
+	const struct model_appup_entry *e;
+	struct doc_problems *p;
+};
+void check_contract(const struct check_way *w);
+
+/* cover.c */
+void check_cover(const struct compare *c, struct doc_problems *p);
+
+/* script.c */
+void check_script(const struct model_script *s, struct doc_problems *p);
+
+/* release.c: the file `path` below dirfd; `apps`: its applications are checked as well */
+void check_release(int dirfd, const char *path, const char *name, const struct model_libs *libs, bool apps,
+    struct doc_problems *p);
+void check_relup(int dirfd, const char *path, const char *name, struct doc_problems *p);
+void check_config(int dirfd, const char *path, const char *name, struct doc_problems *p);
+
+#endif

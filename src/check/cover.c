@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Coverage: what differs between two versions is handled by an instruction of the appup, in both
+ * directions, or waived with a reason.  What is named although it does not differ is told too.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "check/check_priv.h"
+
+/* ------------------------------------------------------------------ waivers */
+static bool
+same_name(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool
+waived(const struct check_way *w, const struct model_waiver *what)
+{
+	for (size_t i = 0; i < w->e->waiver_count; i++) {
+		const struct model_waiver *v = &w->e->waivers[i];
+		if (same_name(v->module, what->module) || same_name(v->child, what->child) ||
+		    same_name(v->depends, what->depends) || same_name(v->application, what->application))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+way(const struct check_way *w)
+{
+	return w->mode == MODEL_UP ? "up from" : "down to";
+}
+
+/* ------------------------------------------------------------------ what differs */
+static void
+modules(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->c->module_count; i++) {
+		const struct compare_module *m = &w->c->modules[i];
+		bool goes = m->what == (w->mode == MODEL_UP ? COMPARE_DELETED : COMPARE_ADDED);
+		if (compare_handles_module(w->c, &w->e->script, m->module, goes) ||
+		    waived(w, &(struct model_waiver){.module = m->module}))
+			continue;
+		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_MODULE_NOT_COVERED,
+		    "module %s %s, and no instruction of the way %s %s %s", m->module,
+		    m->what == COMPARE_CHANGED ? "changes" : goes ? "goes" : "comes", way(w),
+		    w->c->old->app->version, goes ? "deletes it" : "loads it");
+	}
+}
+
+static void
+children(const struct check_way *w)
+{
+	const struct model_script *s = &w->e->script;
+	for (size_t i = 0; i < w->c->child_count; i++) {
+		const struct compare_child *c = &w->c->children[i];
+		bool restart = c->what == COMPARE_CHANGED && c->anew;
+		if ((compare_handles_supervisor(s) && (!restart || compare_handles_child(s, c->id))) ||
+		    waived(w, &(struct model_waiver){.child = c->id}))
+			continue;
+		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_CHILD_NOT_COVERED, "child %s %s%s%s%s, and the way %s %s has no %s",
+		    c->id, c->what == COMPARE_CHANGED ? "changes" : "comes or goes", c->how[0] != '\0' ? " (" : "",
+		    c->how, c->how[0] != '\0' ? ")" : "", way(w), w->c->old->app->version,
+		    compare_handles_supervisor(s) ? "restart_worker of it" : "update_supervisor");
+	}
+}
+
+static void
+supervisor(const struct check_way *w)
+{
+	if (w->c->flags[0] == '\0' || compare_handles_supervisor(&w->e->script) ||
+	    waived(w, &(struct model_waiver){.application = w->c->new->app->application}))
+		return;
+	check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_SUP_NOT_COVERED,
+	    "the supervisor changes (%s), and the way %s %s has no update_supervisor", w->c->flags, way(w),
+	    w->c->old->app->version);
+}
+
+/* The release's start order follows the new list by itself; whether that is enough, a person says. */
+static bool
+handles_dependency(const struct model_script *s, const char *application)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct model_instr *in = &s->instrs[i];
+		if (in->op == MODEL_OP_RESTART_APPLICATION)
+			return true;
+		if ((in->op == MODEL_OP_ADD_APPLICATION || in->op == MODEL_OP_REMOVE_APPLICATION) &&
+		    same_name(in->application, application))
+			return true;
+	}
+	return false;
+}
+
+static void
+dependencies(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->c->depends.count; i++) {
+		const struct compare_key *k = &w->c->depends.list[i];
+		bool comes = (k->what == COMPARE_ADDED) == (w->mode == MODEL_UP);
+		if (handles_dependency(&w->e->script, k->key) ||
+		    waived(w, &(struct model_waiver){.depends = k->key}))
+			continue;
+		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_DEPENDS_NOT_COVERED,
+		    "the dependency on %s %s, and nothing in the way %s %s answers to it", k->key,
+		    comes ? "comes" : "goes", way(w), w->c->old->app->version);
+	}
+}
+
+/* ------------------------------------------------------------------ what does not */
+/* An update of an unchanged module is sense: its state may hold parts of another's. */
+static void
+idle(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->e->script.count; i++) {
+		const struct model_instr *in = &w->e->script.instrs[i];
+		if (model_op_level(in->op) != MODEL_HIGH || in->module == NULL || in->op == MODEL_OP_UPDATE ||
+		    compare_module(w->c, in->module) != NULL || !model_names_has(&w->c->new->app->modules, in->module))
+			continue;
+		check_find(w->p, DOC_WARNING, &in->pos, REL_E_NO_CHANGE,
+		    "module %s is the same file in %s and %s", in->module, w->c->old->app->version,
+		    w->c->new->app->version);
+	}
+}
+
+static bool
+waiver_is_of_use(const struct check_way *w, const struct model_waiver *v)
+{
+	if (v->module != NULL)
+		return compare_module(w->c, v->module) != NULL;
+	for (size_t i = 0; v->child != NULL && i < w->c->child_count; i++)
+		if (strcmp(w->c->children[i].id, v->child) == 0)
+			return true;
+	for (size_t i = 0; v->depends != NULL && i < w->c->depends.count; i++)
+		if (strcmp(w->c->depends.list[i].key, v->depends) == 0)
+			return true;
+	return v->application != NULL && w->c->flags[0] != '\0';
+}
+
+static void
+waivers(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->e->waiver_count; i++)
+		if (!waiver_is_of_use(w, &w->e->waivers[i]))
+			check_find(w->p, DOC_WARNING, &w->e->waivers[i].pos, REL_E_WAIVER_UNUSED,
+			    "this waives what does not differ between %s and %s", w->c->old->app->version,
+			    w->c->new->app->version);
+}
+
+static void
+check_way(const struct check_way *w)
+{
+	modules(w);
+	children(w);
+	supervisor(w);
+	dependencies(w);
+	idle(w);
+	waivers(w);
+	check_contract(w);
+}
+
+void
+check_cover(const struct compare *c, struct doc_problems *p)
+{
+	const struct model_appup *a = c->new->appup;
+	const char *other = c->old->app->version;
+	struct check_way up = {c, MODEL_UP, model_appup_find(a->up, a->up_count, other), p};
+	struct check_way down = {c, MODEL_DOWN, model_appup_find(a->down, a->down_count, other), p};
+	if (up.e != NULL)
+		check_way(&up);
+	if (down.e != NULL)
+		check_way(&down);
+	if (up.e != NULL && down.e == NULL)
+		check_find(p, DOC_ERROR, &up.e->pos, REL_E_NO_RELUP, "there is a way up from %s, and none back", other);
+	if (up.e == NULL && down.e != NULL)
+		check_find(p, DOC_ERROR, &down.e->pos, REL_E_NO_RELUP, "there is a way down to %s, and none up", other);
+}

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += src/check/librelcheck.la
+src_check_librelcheck_la_SOURCES = \
+	src/check/app.c \
+	src/check/check.h src/check/check_priv.h \
+	src/check/cover.c \
+	src/check/module.c \
+	src/check/path.c \
+	src/check/release.c \
+	src/check/script.c \
+	src/check/state.c
+src_check_librelcheck_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a path is, and so what is checked.  A folder is known by the file in it, a file by its ending or
+ * by the keys that only its kind has.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check/check_priv.h"
+
+void
+check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
+    enum rel_ecode code, const char *fmt, ...)
+{
+	struct rel_err err = REL_ERR_INIT;
+	char text[sizeof(err.text)];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	rel_err_at(&err, pos, code, "%s", text);
+	doc_problem_add(p, severity, &err);
+}
+
+const char *
+check_list(char *buf, size_t size, size_t count, const char *(*name)(const void *ctx, size_t i), const void *ctx)
+{
+	size_t at = 0, i = 0;
+	buf[0] = '\0';
+	for (; i < count && at + 80 < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%.60s", i > 0 ? ", " : "", name(ctx, i));
+	if (i < count)
+		snprintf(buf + at, size - at, " and %zu more", count - i);
+	return buf;
+}
+
+/* ------------------------------------------------------------------ a release */
+static void
+release_file(const char *path, const struct check_options *o, bool apps, struct doc_problems *p)
+{
+	struct compare_libs l;
+	compare_libs_open(&l, o->libs, o->lib_count, path, p);
+	check_release(AT_FDCWD, path, path, &l.model, apps, p);
+	compare_libs_close(&l);
+}
+
+/* ------------------------------------------------------------------ a root */
+static void
+each_folder(const char *dir, void (*fn)(const char *path, const struct check_options *o, struct doc_problems *p),
+    const struct check_options *o, struct doc_problems *p)
+{
+	struct dirent **list;
+	int n = scandir(dir, &list, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		char path[4200];
+		struct stat st;
+		snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
+		if (list[i]->d_name[0] != '.' && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			fn(path, o, p);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+}
+
+static void
+app_folder(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	(void)o;
+	check_app(AT_FDCWD, path, path, p);
+}
+
+static void
+release_folder(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	char file[4300];
+	snprintf(file, sizeof(file), "%s/release.yaml", path);
+	release_file(file, o, false, p);
+}
+
+static void
+root(const char *path, struct doc_problems *p)
+{
+	char lib[4200], releases[4200];
+	const char *const libs[] = {lib};
+	const struct check_options o = {.lib_count = 1, .libs = libs};
+	snprintf(lib, sizeof(lib), "%s/lib", path);
+	snprintf(releases, sizeof(releases), "%s/releases", path);
+	each_folder(lib, app_folder, &o, p);
+	each_folder(releases, release_folder, &o, p);
+}
+
+/* ------------------------------------------------------------------ a file */
+static void
+module_file(const char *path, struct doc_problems *p)
+{
+	struct elf_module *m = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+		doc_problem_add(p, DOC_ERROR, &err);
+	else
+		check_module(path, NULL, m, p);
+	elf_module_close(&m);
+}
+
+static void
+app_file(const char *path, struct doc_problems *p)
+{
+	struct model_app *app = NULL;
+	if (model_app_load(AT_FDCWD, path, path, &app, p) == 0)
+		model_app_free(&app);
+}
+
+static void
+appup_file(const char *path, struct doc_problems *p)
+{
+	struct model_appup *a = NULL;
+	if (model_appup_load(AT_FDCWD, path, path, &a, p) != 0)
+		return;
+	for (size_t i = 0; i < a->up_count; i++)
+		check_script(&a->up[i].script, p);
+	for (size_t i = 0; i < a->down_count; i++)
+		check_script(&a->down[i].script, p);
+	model_appup_free(&a);
+}
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL ? slash + 1 : path;
+}
+
+enum kind { KIND_RELEASE, KIND_APP, KIND_APPUP, KIND_RELUP, KIND_CONFIG, KIND_UNKNOWN };
+
+/* By its name, else by what it holds. */
+static enum kind
+kind_of(const char *path, struct doc_problems *p)
+{
+	static const struct {
+		const char *name;
+		enum kind kind;
+	} names[] = {{"release.yaml", KIND_RELEASE}, {"app.yaml", KIND_APP}, {"appup.yaml", KIND_APPUP},
+	    {"relup.json", KIND_RELUP}, {"config.yaml", KIND_CONFIG}};
+	for (size_t i = 0; i < NELEM(names); i++)
+		if (strcmp(base_name(path), names[i].name) == 0)
+			return names[i].kind;
+	struct doc *d = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (doc_read_file(AT_FDCWD, path, path, &doc_limits_generated, &d, &err) != 0) {
+		doc_problem_add(p, DOC_ERROR, &err);
+		return KIND_UNKNOWN;
+	}
+	bool map = d->root->kind == DOC_MAP;
+	bool ways = map && (doc_get(d->root, "up") != NULL || doc_get(d->root, "down") != NULL);
+	enum kind kind = !map ? KIND_UNKNOWN : doc_get(d->root, "applications") != NULL ? KIND_RELEASE
+	    : ways && doc_get(d->root, "release") != NULL ? KIND_RELUP : ways ? KIND_APPUP
+	    : doc_get(d->root, "application") != NULL ? KIND_APP : KIND_UNKNOWN;
+	if (kind == KIND_UNKNOWN)
+		check_find(p, DOC_ERROR, &d->root->pos, REL_E_USAGE,
+		    "this is none of release, application, appup and relup");
+	doc_free(&d);
+	return kind;
+}
+
+static void
+file(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	size_t n = strlen(path);
+	if (n > 3 && strcmp(path + n - 3, ".so") == 0) {
+		module_file(path, p);
+		return;
+	}
+	switch (kind_of(path, p)) {
+	case KIND_RELEASE:
+		release_file(path, o, true, p);
+		break;
+	case KIND_APP:
+		app_file(path, p);
+		break;
+	case KIND_APPUP:
+		appup_file(path, p);
+		break;
+	case KIND_RELUP:
+		check_relup(AT_FDCWD, path, path, p);
+		break;
+	case KIND_CONFIG:
+		check_config(AT_FDCWD, path, path, p);
+		break;
+	case KIND_UNKNOWN:
+		break;
+	}
+}
+
+/* ------------------------------------------------------------------ any path */
+static bool
+holds(const char *dir, const char *name)
+{
+	char path[4300];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+folder(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	char file_path[4300];
+	const struct rel_pos pos = {.file = path};
+	if (holds(path, "app.yaml")) {
+		check_app(AT_FDCWD, path, path, p);
+	} else if (holds(path, "release.yaml")) {
+		snprintf(file_path, sizeof(file_path), "%s/release.yaml", path);
+		release_file(file_path, o, true, p);
+	} else if (holds(path, "lib") && holds(path, "releases")) {
+		root(path, p);
+	} else {
+		check_find(p, DOC_ERROR, &pos, REL_E_NOT_FOUND,
+		    "holds neither app.yaml, nor release.yaml, nor lib and releases");
+	}
+}
+
+void
+check_path(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	struct stat st;
+	struct rel_err err = REL_ERR_INIT;
+	char trimmed[4096];
+	snprintf(trimmed, sizeof(trimmed), "%s", path);
+	for (size_t n = strlen(trimmed); n > 1 && trimmed[n - 1] == '/'; n--)
+		trimmed[n - 1] = '\0';
+	if (strlen(path) >= sizeof(trimmed)) {
+		rel_err_set(&err, REL_E_LIMIT, "a path of %zu bytes", strlen(path));
+		doc_problem_add(p, DOC_ERROR, &err);
+	} else if (stat(trimmed, &st) != 0) {
+		rel_err_sys(&err, errno == ENOENT ? REL_E_NOT_FOUND : REL_E_IO, errno, "%s", trimmed);
+		doc_problem_add(p, DOC_ERROR, &err);
+	} else if (S_ISDIR(st.st_mode)) {
+		folder(trimmed, o, p);
+	} else {
+		file(trimmed, o, p);
+	}
+}

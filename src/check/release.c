@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A release: its applications together, its config, its relup.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check/check_priv.h"
+
+/* ------------------------------------------------------------------ files beside it */
+static struct doc *
+read_doc(int dirfd, const char *path, const char *name, struct doc_problems *p)
+{
+	struct doc *d = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (doc_read_file(dirfd, path, name, &doc_limits_written, &d, &err) != 0)
+		doc_problem_add(p, DOC_ERROR, &err);
+	return d;
+}
+
+void
+check_config(int dirfd, const char *path, const char *name, struct doc_problems *p)
+{
+	CLEANUP(doc_free) struct doc *d = read_doc(dirfd, path, name, p);
+	if (d != NULL && model_config_check(d, p) != 0)
+		MUST(p->errors > 0);
+}
+
+static void
+check_entries(const struct model_relup_entry *list, size_t count, struct doc_problems *p)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t before = p->errors;
+		if (model_script_check(&list[i].script, p) == 0 &&
+		    model_script_check_timeouts(&list[i].script, p) == 0)
+			check_script(&list[i].script, p);
+		else
+			MUST(p->errors > before);
+	}
+}
+
+static void
+relup_of(int dirfd, const char *path, const char *name, const struct model_release *r,
+    struct doc_problems *p)
+{
+	struct model_relup *relup = NULL;
+	if (model_relup_load(dirfd, path, name, &relup, p) != 0)
+		return;
+	if (r != NULL && (strcmp(relup->release, r->release) != 0 || strcmp(relup->version, r->version) != 0))
+		check_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, REL_E_BAD_RELUP,
+		    "is of release %s %s, and lies beside %s %s", relup->release, relup->version, r->release,
+		    r->version);
+	check_entries(relup->up, relup->up_count, p);
+	check_entries(relup->down, relup->down_count, p);
+	model_relup_free(&relup);
+}
+
+void
+check_relup(int dirfd, const char *path, const char *name, struct doc_problems *p)
+{
+	relup_of(dirfd, path, name, NULL, p);
+}
+
+static void
+beside(int dirfd, const char *path, const char *name, const struct model_release *r, struct doc_problems *p)
+{
+	char dir[4096], at[4200], called[4200];
+	const char *slash = strrchr(path, '/'), *named = strrchr(name, '/');
+	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ? (int)(slash - path) + 1 : 0, path);
+	static const char *const files[] = {"relup.json", "config.yaml"};
+	for (size_t i = 0; i < NELEM(files); i++) {
+		snprintf(at, sizeof(at), "%s%s", dir, files[i]);
+		snprintf(called, sizeof(called), "%.*s%s", named != NULL ? (int)(named - name) + 1 : 0, name, files[i]);
+		if (faccessat(dirfd, at, F_OK, 0) != 0)
+			continue;
+		if (i == 0)
+			relup_of(dirfd, at, called, r, p);
+		else
+			check_config(dirfd, at, called, p);
+	}
+}
+
+/* ------------------------------------------------------------------ its applications */
+static void
+applications(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p)
+{
+	for (size_t i = 0; i < sys->release->app_count; i++) {
+		char path[REL_NAME_MAX + REL_VERSION_MAX + 32], name[4300];
+		int lib = compare_libs_find(libs, sys->apps[i], path, sizeof(path));
+		if (lib < 0)
+			continue; /* read a moment ago */
+		snprintf(name, sizeof(name), "%s/%s", libs->names[lib], path);
+		check_app(libs->fds[lib], path, name, p);
+	}
+}
+
+/* Does `app` depend on `other`, directly or through others? */
+static bool
+reaches(const struct model_system *sys, const struct model_app *app, const char *other, unsigned depth)
+{
+	if (strcmp(app->application, other) == 0)
+		return true;
+	const struct model_names *lists[] = {&app->depends, &app->optional_depends};
+	for (size_t l = 0; l < NELEM(lists) && depth < sys->release->app_count; l++)
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			const struct model_app *next = model_system_app(sys, lists[l]->names[i], NULL);
+			if (next != NULL && reaches(sys, next, other, depth + 1))
+				return true;
+		}
+	return false;
+}
+
+/* A module is found only in its own application and in those that it depends on. */
+static void
+imports_of(const struct model_system *sys, const struct compare_side *s, size_t at, struct doc_problems *p)
+{
+	char file[4096];
+	const struct rel_pos pos = {.file = compare_side_file(s, s->app->modules.names[at], file, sizeof(file))};
+	const struct elf_table *t = s->modules[at] != NULL ? elf_module_table(s->modules[at]) : NULL;
+	for (size_t i = 0; t != NULL && i < t->import_count; i++) {
+		const struct model_app *owner = model_system_owner(sys, t->imports[i].module);
+		if (owner == NULL)
+			check_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
+			    "imports module %s, which no application of release %s %s has", t->imports[i].module,
+			    sys->release->release, sys->release->version);
+		else if (!reaches(sys, s->app, owner->application, 0))
+			check_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
+			    "imports module %s of application %s, on which %s does not depend",
+			    t->imports[i].module, owner->application, s->app->application);
+	}
+}
+
+static void
+imports(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p)
+{
+	for (size_t i = 0; i < sys->release->app_count; i++) {
+		char path[REL_NAME_MAX + REL_VERSION_MAX + 32], name[4300];
+		struct doc_problems told = DOC_PROBLEMS_INIT; /* by check_app() */
+		struct compare_side *s = NULL;
+		int lib = compare_libs_find(libs, sys->apps[i], path, sizeof(path));
+		if (lib < 0)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", libs->names[lib], path);
+		if (compare_side_open(libs->fds[lib], path, name, &s, &told) == 0)
+			for (size_t k = 0; k < s->app->modules.count; k++)
+				imports_of(sys, s, k, p);
+		compare_side_close(&s);
+		doc_problems_fini(&told);
+	}
+}
+
+void
+check_release(int dirfd, const char *path, const char *name, const struct model_libs *libs, bool apps,
+    struct doc_problems *p)
+{
+	struct model_release *release = NULL;
+	struct model_system *sys = NULL;
+	if (model_release_load(dirfd, path, name, &release, p) != 0)
+		return;
+	beside(dirfd, path, name, release, p);
+	if (model_system_load(release, libs, &sys, p) != 0)
+		return;
+	if (apps)
+		applications(sys, libs, p);
+	imports(sys, libs, p);
+	model_system_free(&sys);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * States.  In one version: no pointer into code may lie in a state unless rebind sets it anew.  Between
+ * two: a layout that changes needs a code_change in the script, the function for it in the newer module,
+ * and a new version of the state type, by which the runtime would notice at the latest.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "check/check_priv.h"
+
+/* ------------------------------------------------------------------ one version */
+static void
+pointers(const struct rel_pos *pos, const struct elf_state_type *t, const struct elf_layout *l,
+    struct doc_problems *p)
+{
+	struct elf_pointers *list = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (elf_layout_pointers(l, &list, &err) != 0) {
+		doc_problem_add(p, DOC_ERROR, &err);
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		check_find(p, list->list[i].pointee == ELF_TO_FUNCTION ? DOC_ERROR : DOC_WARNING, pos,
+		    REL_E_STATE_POINTER, "state type %s: %s points to %s", t->name, list->list[i].path,
+		    list->list[i].pointee == ELF_TO_FUNCTION ? "a function, which goes with its version"
+			: "const char: a string literal would go with its version");
+	elf_pointers_free(&list);
+}
+
+static void
+not_found(const struct rel_pos *pos, const struct elf_state_type *t, const struct elf_layout *l,
+    struct doc_problems *p)
+{
+	if (l->found == ELF_NO_DEBUG_INFO)
+		check_find(p, DOC_WARNING, pos, REL_E_NO_DEBUG_INFO,
+		    "state type %s: the layout is not known, the module has no debug information", t->name);
+	else
+		check_find(p, DOC_WARNING, pos, REL_E_STATE_UNKNOWN, "state type %s: its C type is not known%s%s",
+		    t->name, l->note[0] != '\0' ? ": " : "", l->note);
+}
+
+static void
+check_state_types(const struct compare_side *s, const char *module, struct elf_module *m,
+    struct doc_problems *p)
+{
+	char file[4096];
+	const struct elf_table *t = elf_module_table(m);
+	const struct rel_pos pos = {.file = compare_side_file(s, module, file, sizeof(file))};
+	for (size_t i = 0; i < t->state_type_count; i++) {
+		const struct elf_layout *l = NULL;
+		struct rel_err err = REL_ERR_INIT;
+		if (elf_module_layout(m, t->state_types[i].name, t->state_types[i].version, &l, &err) != 0)
+			doc_problem_add(p, DOC_ERROR, &err);
+		else if (l->root == NULL)
+			not_found(&pos, &t->state_types[i], l, p);
+		else if (!t->callbacks.rebind)
+			pointers(&pos, &t->state_types[i], l, p);
+	}
+}
+
+void
+check_states(const struct compare_side *s, struct doc_problems *p)
+{
+	for (size_t i = 0; i < s->app->modules.count; i++)
+		if (s->modules[i] != NULL)
+			check_state_types(s, s->app->modules.names[i], s->modules[i], p);
+}
+
+/* ------------------------------------------------------------------ the script's part */
+/* Is there a code_change of the module? */
+static bool
+converts(const struct model_script *s, const char *module)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct model_instr *in = &s->instrs[i];
+		if (in->op == MODEL_OP_RESTART_APPLICATION)
+			return true; /* its workers begin with a state of their own */
+		if (in->op == MODEL_OP_UPDATE && in->advanced && strcmp(in->module, module) == 0)
+			return true;
+		for (size_t k = 0; k < in->change_count; k++)
+			if (strcmp(in->changes[k].module, module) == 0)
+				return true;
+	}
+	return false;
+}
+
+static const struct rel_pos *
+place_of(const struct check_way *w, const char *module)
+{
+	const struct model_instr *in = compare_instr_of(&w->e->script, module);
+	return in != NULL ? &in->pos : &w->e->pos;
+}
+
+static const char *
+diff_name(const void *ctx, size_t i)
+{
+	static _Thread_local char text[200];
+	const struct elf_diff *d = &((const struct elf_diffs *)ctx)->list[i];
+	snprintf(text, sizeof(text), "%s%s%s", d->path, d->path[0] != '\0' ? ": " : "", d->text);
+	return text;
+}
+
+/* What moved, in words. */
+static const char *
+moved(const struct compare_state *s, char *buf, size_t size)
+{
+	if (s->diffs != NULL)
+		return check_list(buf, size, s->diffs->count, diff_name, s->diffs);
+	if (s->old == NULL || s->new == NULL)
+		snprintf(buf, size, "%s", s->old == NULL ? "it is new" : "it is gone");
+	else if (s->old->version != s->new->version)
+		snprintf(buf, size, "version %" PRIu32 " → %" PRIu32, s->old->version, s->new->version);
+	else
+		snprintf(buf, size, "size %" PRIu32 " → %" PRIu32, s->old->size, s->new->size);
+	return buf;
+}
+
+static bool
+differs(const struct compare_state *s)
+{
+	bool both = s->old != NULL && s->new != NULL;
+	return s->diffs != NULL || (both && s->old->version != s->new->version) ||
+	    (both && !s->known && s->old->size != s->new->size) || (!both && !s->part);
+}
+
+static void
+own_state(const struct check_way *w, const struct compare_module *m, const struct compare_state *s)
+{
+	char text[400];
+	if (!converts(&w->e->script, m->module)) {
+		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_LAYOUT,
+		    "the layout of state %s of module %s changes (%s), and this script has no code_change of it",
+		    s->name, m->module, moved(s, text, sizeof(text)));
+	} else if (!elf_module_table(m->new)->callbacks.code_change) {
+		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
+		    "the script calls code_change of module %s, and its newer version offers none", m->module);
+	}
+}
+
+/* ------------------------------------------------------------------ parts */
+/* Instructions that depends: ties together change in one bracket: groups by propagation. */
+static bool
+one_bracket(const struct model_script *s, const char *a, const char *b)
+{
+	size_t groups[512];
+	size_t n = s->count < NELEM(groups) ? s->count : NELEM(groups);
+	for (size_t i = 0; i < n; i++) {
+		if (s->instrs[i].op == MODEL_OP_SUSPEND)
+			return true; /* written by hand: whoever writes brackets knows them */
+		groups[i] = i;
+	}
+	for (bool moves = true; moves;) {
+		moves = false;
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < n; k++) {
+				const struct model_instr *x = &s->instrs[i], *y = &s->instrs[k];
+				if (y->module == NULL || groups[i] == groups[k] ||
+				    model_op_level(x->op) != MODEL_HIGH || !model_names_has(&x->modules, y->module))
+					continue;
+				size_t low = groups[i] < groups[k] ? groups[i] : groups[k];
+				groups[i] = groups[k] = low;
+				moves = true;
+			}
+	}
+	const struct model_instr *x = compare_instr_of(s, a), *y = compare_instr_of(s, b);
+	return x != NULL && y != NULL && x < s->instrs + n && y < s->instrs + n &&
+	    groups[x - s->instrs] == groups[y - s->instrs];
+}
+
+static void
+holder(const struct check_way *w, const struct compare_module *m, const struct compare_state *s,
+    const char *module)
+{
+	const struct model_script *script = &w->e->script;
+	if (converts(script, module) && one_bracket(script, m->module, module))
+		return;
+	check_find(w->p, DOC_ERROR, place_of(w, module), REL_E_STATE_PART_NOT_UPDATED,
+	    "module %s holds parts of type %s, which module %s owns and changes: %s", module, s->name, m->module,
+	    converts(script, module) ? "their updates are not in one bracket"
+				     : "its state goes through no code_change in this script");
+}
+
+static void
+part(const struct check_way *w, const struct compare_module *m, const struct compare_state *s)
+{
+	const struct model_names *all = &w->c->new->app->modules;
+	const struct elf_state_type *newer = s->new;
+	if (newer != NULL && s->old != NULL && !newer->convert)
+		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
+		    "the layout of state part %s of module %s changes, and its newer version offers no convert",
+		    s->name, m->module);
+	for (size_t i = 0; i < all->count; i++)
+		if (compare_is_callback(w->c->new, all->names[i]) &&
+		    compare_imports(compare_side_module(w->c->new, all->names[i]), m->module))
+			holder(w, m, s, all->names[i]);
+}
+
+/* ------------------------------------------------------------------ the contract */
+/* Told once, on the way up: it is the same fact both ways. */
+static void
+version_not_raised(const struct check_way *w, const struct compare_module *m, const struct compare_state *s)
+{
+	char text[400], file[4096];
+	const struct rel_pos pos = {.file = compare_side_file(w->c->new, m->module, file, sizeof(file))};
+	if (w->mode == MODEL_UP && s->old != NULL && s->new != NULL && s->old->version == s->new->version)
+		check_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
+		    "state type %s: its layout is not that of %s (%s), and its version is %" PRIu32 " in both",
+		    s->name, w->c->old->app->version, moved(s, text, sizeof(text)), s->new->version);
+}
+
+void
+check_contract(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->c->module_count; i++) {
+		const struct compare_module *m = &w->c->modules[i];
+		for (size_t k = 0; k < m->state_count; k++) {
+			const struct compare_state *s = &m->states[k];
+			if (!differs(s))
+				continue;
+			version_not_raised(w, m, s);
+			if (s->part)
+				part(w, m, s);
+			else
+				own_state(w, m, s);
+		}
+	}
+}

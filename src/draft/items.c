@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From differences to instructions.  Both directions are written from the newer version's point of
+ * view: what is added on the way up is deleted on the way down.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "draft/draft_priv.h"
+
+#define FIELDS_SHOWN 12 /* differences of one layout in a comment */
+
+struct drafter {
+	const struct compare *c;
+	enum model_mode mode;
+	struct rel_arena *arena;
+	struct draft_items *out;
+	struct doc_problems *p;
+};
+
+static int
+nomem(struct drafter *d)
+{
+	doc_problem(d->p, NULL, REL_E_NOMEM, "out of memory");
+	return -1;
+}
+
+/* Takes the texts of both buffers. */
+static int
+add(struct drafter *d, const struct draft_item *what, struct rel_buf *comment, struct rel_buf *text)
+{
+	MUST(d->out->count < d->out->cap);
+	struct draft_item *it = &d->out->list[d->out->count++];
+	*it = *what;
+	it->comment = rel_arena_strdup(d->arena, rel_buf_text(comment));
+	it->text = text->len > 0 ? rel_arena_strdup(d->arena, rel_buf_text(text)) : NULL;
+	bool ok = rel_buf_ok(comment) && rel_buf_ok(text) && it->comment != NULL &&
+	    (text->len == 0 || it->text != NULL);
+	rel_buf_fini(comment);
+	rel_buf_fini(text);
+	return ok ? 0 : nomem(d);
+}
+
+/* ------------------------------------------------------------------ why */
+static void
+list_word(struct rel_buf *b, bool *first, const char *word, bool on)
+{
+	if (!on)
+		return;
+	rel_buf_printf(b, "%s%s", *first ? " (" : ", ", word);
+	*first = false;
+}
+
+static void
+why_changed(const struct compare_module *m, struct rel_buf *b)
+{
+	bool first = true;
+	rel_buf_printf(b, "# %s: changed", m->module);
+	list_word(b, &first, "content", true);
+	list_word(b, &first, "build-id", m->build_id);
+	list_word(b, &first, "vsn", m->vsn);
+	list_word(b, &first, "callbacks", m->callbacks);
+	list_word(b, &first, "imports", m->imports);
+	list_word(b, &first, "functions", m->functions);
+	list_word(b, &first, "interface", m->interface);
+	rel_buf_puts(b, ")\n");
+}
+
+static void
+why_state(const struct compare_state *s, struct rel_buf *b)
+{
+	const char *what = s->part ? "part of states" : "state";
+	if (s->old == NULL || s->new == NULL) {
+		rel_buf_printf(b, "#   %s `%s`: %s\n", what, s->name, s->old == NULL ? "new" : "gone");
+		return;
+	}
+	rel_buf_printf(b, "#   %s `%s`: version %" PRIu32, what, s->name, s->old->version);
+	if (s->old->version != s->new->version)
+		rel_buf_printf(b, " → %" PRIu32, s->new->version);
+	rel_buf_puts(b, !s->known ? ", layout not known\n" : s->diffs == NULL ? ", same layout\n"
+								     : ", layout changed:\n");
+	for (size_t i = 0; s->diffs != NULL && i < s->diffs->count && i < FIELDS_SHOWN; i++)
+		rel_buf_printf(b, "#     %s%s%s\n", s->diffs->list[i].path,
+		    s->diffs->list[i].path[0] != '\0' ? ": " : "", s->diffs->list[i].text);
+	if (s->diffs != NULL && s->diffs->count > FIELDS_SHOWN)
+		rel_buf_printf(b, "#     and %zu more\n", s->diffs->count - FIELDS_SHOWN + s->diffs->more);
+}
+
+/* ------------------------------------------------------------------ depends */
+static bool
+uses(const struct compare *c, const char *module, const char *callee)
+{
+	return compare_imports(compare_side_module(c->new, module), callee) ||
+	    compare_imports(compare_side_module(c->old, module), callee);
+}
+
+static bool
+part_changed(const struct compare_module *m)
+{
+	for (size_t i = 0; i < m->state_count; i++) {
+		const struct compare_state *s = &m->states[i];
+		if (s->part && (s->diffs != NULL || s->old == NULL || s->new == NULL ||
+		    s->old->version != s->new->version))
+			return true;
+	}
+	return false;
+}
+
+/* What it calls and changes in the same script: callee first on the way up, last on the way down. */
+static void
+depends(const struct drafter *d, const char *module, struct rel_buf *text, struct rel_buf *comment)
+{
+	bool any = false;
+	for (size_t i = 0; i < d->c->module_count; i++) {
+		const struct compare_module *m = &d->c->modules[i];
+		if (strcmp(m->module, module) == 0 || !uses(d->c, module, m->module))
+			continue;
+		rel_buf_printf(text, "%s%s", any ? ", " : ", depends: [", m->module);
+		rel_buf_printf(comment, "%s%s", any ? ", " : "#   calls ", m->module);
+		any = true;
+	}
+	if (any) {
+		rel_buf_puts(text, "]");
+		rel_buf_puts(comment, ": they change together\n");
+	}
+}
+
+/* ------------------------------------------------------------------ modules */
+/* The newer version's functions convert in both directions. */
+static bool
+offers_conversion(const struct compare *c, const struct compare_module *m)
+{
+	const struct elf_table *t = m->new != NULL ? elf_module_table(m->new) : NULL;
+	if (t == NULL)
+		return false;
+	if (compare_is_callback(c->new, m->module))
+		return t->callbacks.code_change;
+	for (size_t i = 0; i < t->state_type_count; i++)
+		if (t->state_types[i].convert)
+			return true;
+	return false;
+}
+
+static bool
+layout_unknown(const struct compare_module *m)
+{
+	for (size_t i = 0; i < m->state_count; i++)
+		if (!m->states[i].known && m->states[i].old != NULL && m->states[i].new != NULL)
+			return true;
+	return m->state_count == 0;
+}
+
+static void
+update(const struct drafter *d, const char *module, bool advanced, struct rel_buf *text,
+    struct rel_buf *comment)
+{
+	rel_buf_printf(text, "update: {module: %s%s", module, advanced ? ", change: {advanced: {}}" : "");
+	depends(d, module, text, comment);
+	rel_buf_puts(text, "}");
+}
+
+static void
+ask_for_conversion(const char *module, bool callback, struct rel_buf *comment, struct rel_buf *text)
+{
+	rel_buf_printf(comment, "# QUESTION: the state of %s changes, and its new version offers no %s.\n"
+				"#   Write it, raise the state's version and use\n#     - %s\n"
+				"#   or give its workers new processes, which lose their state (restart_worker).\n",
+	    module, callback ? "code_change" : "convert", rel_buf_text(text));
+	rel_buf_clear(text);
+}
+
+static int
+changed_module(struct drafter *d, const struct compare_module *m)
+{
+	struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+	struct draft_item it = {.module = m->module};
+	why_changed(m, &comment);
+	for (size_t i = 0; i < m->state_count; i++)
+		why_state(&m->states[i], &comment);
+	bool callback = compare_is_callback(d->c->new, m->module);
+	if (!callback && m->state_count == 0) {
+		rel_buf_printf(&text, "load_module: {module: %s", m->module);
+		depends(d, m->module, &text, &comment);
+		rel_buf_puts(&text, "}");
+	} else {
+		update(d, m->module, m->state_changed, &text, &comment);
+		if (m->state_changed && !offers_conversion(d->c, m))
+			ask_for_conversion(m->module, callback, &comment, &text);
+		else if (!m->state_changed && layout_unknown(m))
+			rel_buf_puts(&comment, "# QUESTION: without debug information (cc -g) nobody can tell whether the "
+					       "layout of its\n#   state changed. Where it did: `change: {advanced: EXTRA}`, "
+					       "and a new state version.\n");
+	}
+	return add(d, &it, &comment, &text);
+}
+
+static int
+other_module(struct drafter *d, const struct compare_module *m)
+{
+	struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+	bool comes = (m->what == COMPARE_ADDED) == (d->mode == MODEL_UP);
+	struct draft_item it = {.module = m->module, .goes = !comes};
+	rel_buf_printf(&comment, "# %s: %s %s\n", m->module, comes ? "comes with" : "is not in",
+	    (d->mode == MODEL_UP ? d->c->new : d->c->old)->app->version);
+	rel_buf_printf(&text, "%s: {module: %s", comes ? "add_module" : "delete_module", m->module);
+	depends(d, m->module, &text, &comment);
+	rel_buf_puts(&text, "}");
+	return add(d, &it, &comment, &text);
+}
+
+static bool
+drafted(const struct drafter *d, const char *module)
+{
+	for (size_t i = 0; i < d->out->count; i++)
+		if (d->out->list[i].module != NULL && strcmp(d->out->list[i].module, module) == 0)
+			return true;
+	return false;
+}
+
+/* A module that did not change itself, but whose states hold parts that do. */
+static int
+holders(struct drafter *d, const struct compare_module *owner)
+{
+	const struct model_names *all = &d->c->new->app->modules;
+	for (size_t i = 0; i < all->count; i++) {
+		struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+		const char *module = all->names[i];
+		struct draft_item it = {.module = module};
+		if (compare_module(d->c, module) != NULL || drafted(d, module) ||
+		    !compare_is_callback(d->c->new, module) ||
+		    !compare_imports(compare_side_module(d->c->new, module), owner->module))
+			continue;
+		const struct elf_table *t = elf_module_table(compare_side_module(d->c->new, module));
+		rel_buf_printf(&comment, "# %s: its state holds parts of %s, which change\n", module, owner->module);
+		update(d, module, true, &text, &comment);
+		if (!t->callbacks.code_change)
+			ask_for_conversion(module, true, &comment, &text);
+		if (add(d, &it, &comment, &text) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+modules(struct drafter *d)
+{
+	int rc = 0;
+	for (size_t i = 0; i < d->c->module_count; i++) {
+		const struct compare_module *m = &d->c->modules[i];
+		rc |= m->what == COMPARE_CHANGED ? changed_module(d, m) : other_module(d, m);
+	}
+	for (size_t i = 0; i < d->c->module_count; i++)
+		if (d->c->modules[i].what == COMPARE_CHANGED && part_changed(&d->c->modules[i]))
+			rc |= holders(d, &d->c->modules[i]);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ children, flags, the rest */
+static void
+why_child(const struct compare_child *c, enum model_mode mode, struct rel_buf *b)
+{
+	bool comes = (c->what == COMPARE_ADDED) == (mode == MODEL_UP);
+	if (c->what == COMPARE_CHANGED)
+		rel_buf_printf(b, "# child %s: changed (%s)\n", c->id, c->how);
+	else
+		rel_buf_printf(b, "# child %s: %s\n", c->id, comes ? "starts" : "ends");
+}
+
+static int
+supervisor(struct drafter *d)
+{
+	struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+	const struct draft_item it = {0};
+	if (d->c->child_count == 0 && d->c->flags[0] == '\0')
+		return 0;
+	if (d->c->flags[0] != '\0')
+		rel_buf_printf(&comment, "# supervisor: changed (%s)\n", d->c->flags);
+	for (size_t i = 0; i < d->c->child_count; i++)
+		why_child(&d->c->children[i], d->mode, &comment);
+	rel_buf_printf(&text, "update_supervisor: {application: %s}", d->c->new->app->application);
+	return add(d, &it, &comment, &text);
+}
+
+static int
+restarts(struct drafter *d)
+{
+	for (size_t i = 0; i < d->c->child_count; i++) {
+		const struct compare_child *c = &d->c->children[i];
+		struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+		const struct draft_item it = {.child = c->id};
+		if (c->what != COMPARE_CHANGED || !c->anew)
+			continue;
+		rel_buf_printf(&comment, "# child %s: a running process keeps its %s\n", c->id, c->how);
+		rel_buf_printf(&text, "restart_worker: {application: %s, child: %s}",
+		    d->c->new->app->application, c->id);
+		if (add(d, &it, &comment, &text) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+draft_items_find(const struct compare *c, enum model_mode mode, struct rel_arena *arena,
+    struct draft_items *ret, struct doc_problems *p)
+{
+	struct drafter d = {.c = c, .mode = mode, .arena = arena, .out = ret, .p = p};
+	/* Each module of both versions and each child at most once, and the supervisor. */
+	ret->count = 0;
+	ret->cap = c->module_count + c->new->app->modules.count + c->child_count + 1;
+	ret->list = rel_arena_calloc(arena, ret->cap, sizeof(*ret->list));
+	if (ret->list == NULL)
+		return nomem(&d);
+	return modules(&d) != 0 || supervisor(&d) != 0 || restarts(&d) != 0 ? -1 : 0;
+}
+
+bool
+draft_item_handled(const struct compare *c, const struct draft_item *it, const struct model_script *s)
+{
+	return it->module != NULL ? compare_handles_module(c, s, it->module, it->goes)
+	    : it->child != NULL   ? compare_handles_child(s, it->child)
+				  : compare_handles_supervisor(s);
+}

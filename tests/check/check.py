@@ -1,0 +1,420 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""relctl check, diff, graph and appup make on applications that this test writes and compiles.
+
+Each case says which findings must come, all of them and no other, so that each rule has a case in which
+it alone decides.  TAP on stdout.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BUILD, SOURCE = os.environ["top_builddir"], os.environ["top_srcdir"]
+CC = os.environ.get("CC", "cc").split()
+RELCTL = os.path.join(BUILD, "relctl")
+GOOD_FLAGS = ["-std=gnu17", "-g", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-Bsymbolic",
+              "-Wl,-z,now", "-Wl,-z,defs", "-Wl,-z,relro"]
+
+MODULE = """
+#include <stdlib.h>
+#include <relworker.h>
+{head}
+struct {name}_state {{ {fields} }};
+RELW_STATE({name}, struct {name}_state);
+static int init(struct relw *rw, void **ret) {{ (void)rw; *ret = calloc(1, 64); return *ret ? 0 : -1; }}
+static int code_change(struct relw *rw, const struct relw_change *c, void *old, void **ret)
+{{ (void)c; (void)old; return init(rw, ret); }}
+static void rebind(struct relw *rw, void *state) {{ (void)rw; (void)state; }}
+static int convert(struct relw *rw, const struct relw_change *c, void *old, void **ret)
+{{ return code_change(rw, c, old, ret); }}
+static const struct relw_state_type types[] = {{
+	{{.name = "{name}", .version = {version}, .size = sizeof(struct {name}_state){part} }}, {{.name = NULL}} }};
+static const struct relw_import imports[] = {{ {imports} {{.module = NULL}} }};
+static const struct {{ int (*f)(struct relw *, void **); }} interface = {{ init }};
+RELW_EXPORT extern const struct relw_module relw_module;
+const struct relw_module relw_module = {{
+	RELW_MODULE("{name}", "{vsn}"), .imports = imports, .interface_name = "{name}/1", .interface = &interface,
+	{types} {callbacks} }};
+const void *unused_{name}[] __attribute__((unused, visibility("hidden"), section(".data.rel.ro"))) =
+	{{ (void *)(unsigned long)code_change, (void *)(unsigned long)rebind, (void *)(unsigned long)convert,
+	  types, imports }};
+"""
+
+
+class Lib:
+    """A library folder with the versions of one or more applications."""
+
+    compiled = {}
+
+    def __init__(self, directory):
+        self.dir = directory
+
+    def module(self, app, name="m", fields="int a; int b;", version=1, vsn=None, callbacks=".init = init, "
+               ".code_change = code_change", stateless=False, imports="", head="", part=False, flags=(),
+               drop=()):
+        text = MODULE.format(name=name, fields=fields, version=version, vsn=vsn or os.path.basename(app),
+                             callbacks=callbacks, imports=imports, head=head,
+                             types="" if stateless else ".state_types = types,",
+                             part=", .convert = convert" if part else "")
+        argv = [f for f in GOOD_FLAGS if f not in drop]
+        key = text + repr((argv, flags))
+        if key not in Lib.compiled:
+            out = os.path.join(os.path.dirname(self.dir), f"so{len(Lib.compiled)}.so")
+            r = subprocess.run([*CC, *argv, f"-I{SOURCE}/src/worker", "-x", "c", "-",
+                                "-x", "none", *flags, "-o", out], input=text,
+                               text=True, stderr=subprocess.PIPE, check=False)
+            if r.returncode != 0:
+                raise RuntimeError(r.stderr)
+            Lib.compiled[key] = out
+        os.makedirs(os.path.join(app, "modules"), exist_ok=True)
+        shutil.copy(Lib.compiled[key], os.path.join(app, "modules", f"{name}.so"))
+
+    def app(self, version, modules=("m",), appup=None, child="m", extra="", name="foo", supervisor="",
+            args=""):
+        path = os.path.join(self.dir, f"{name}-{version}")
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, "app.yaml"), "w", encoding="utf-8") as f:
+            f.write(f"application: {name}\nversion: {version}\nmodules: [{', '.join(modules)}]\n{extra}")
+            if child:
+                f.write(f"supervisor:\n{supervisor}  children:\n    - {{id: c, module: {child}{args}}}\n")
+        if appup is not None:
+            with open(os.path.join(path, "appup.yaml"), "w", encoding="utf-8") as f:
+                f.write(appup)
+        return path
+
+
+def appup(up, down=None, waive=""):
+    """An appup of foo 2 from 1; `up` and `down` are lists of instructions."""
+    def entry(way, instructions):
+        lines = "".join(f"      - {i}\n" for i in instructions)
+        return (f"{way[0]}:\n  - {way[1]}: '1'\n    instructions:{'' if lines else ' []'}\n{lines}"
+                + (f"    waive:\n      - {waive}\n" if waive else ""))
+    text = "application: foo\nversion: '2'\n" + entry(("up", "from"), up)
+    return text if down == "none" else text + entry(("down", "to"), up if down is None else down)
+
+
+ADVANCED = "update: {module: m, change: {advanced: {}}}"
+SOFT = "update: {module: m}"
+LAYOUT = {"fields": "int a; int b; long c;", "version": 2}
+
+
+def relctl(*argv):
+    r = subprocess.run([RELCTL, *argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    return r.returncode, r.stdout, r.stderr
+
+
+class Tests:
+    def __init__(self):
+        self.count = self.failed = 0
+        self.dir = tempfile.mkdtemp(prefix="relup-check.")
+
+    def lib(self):
+        path = os.path.join(self.dir, f"t{self.count}", "lib")
+        os.makedirs(path)
+        return Lib(path)
+
+    def verdict(self, title, ok, why=""):
+        self.count += 1
+        self.failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {self.count} - {title}", flush=True)
+        for line in (why.splitlines() if not ok else []):
+            print(f"# {line}")
+
+    def found(self, title, path, errors=(), warnings=(), says=()):
+        """Exactly these findings; each text of `says` stands in some message."""
+        status, out, err = relctl("-o", "json", "check", path, "--detailed-exitcode")
+        try:
+            d = json.loads(out)
+            got = sorted((f["severity"], f["code"]) for f in d["findings"])
+            messages = " ".join(f["message"] for f in d["findings"])
+            placed = all(f.get("file") and f.get("hint") for f in d["findings"])
+        except (ValueError, KeyError) as e:
+            self.verdict(title, False, f"{e!r}\n{out}{err}")
+            return
+        want = sorted([("error", c) for c in errors] + [("warning", c) for c in warnings])
+        code = 1 if errors else 2 if warnings else 0
+        ok = got == want and status == code and placed and all(s in messages for s in says)
+        self.verdict(title, ok, f"want {want} {code} {says}\ngot  {got} {status}\n{out}")
+
+    # -------------------------------------------------------------- two versions
+    def pair(self, title, script, new=None, old=None, errors=(), warnings=(), says=(), down=None, waive="",
+             app_old=None, app_new=None):
+        lib = self.lib()
+        for version, module, app in (("1", old or {}, app_old or {}), ("2", new or {}, app_new or {})):
+            a = lib.app(version, appup=appup(script, down, waive) if version == "2" else None, **app)
+            lib.module(a, **{"vsn": version, **module})
+        self.found(title, a, errors, warnings, says)
+
+    def contract(self):
+        self.pair("a layout, its version and the code_change together", [ADVANCED], LAYOUT)
+        self.pair("a layout without a code_change, both ways", [SOFT], LAYOUT, says=["c: new, 8 bytes at 8"],
+                  errors=["state_layout_changed"] * 2)
+        self.pair("a layout without a code_change on the way down", [ADVANCED], LAYOUT, down=[SOFT],
+                  errors=["state_layout_changed"])
+        self.pair("a layout without a new version", [ADVANCED], {**LAYOUT, "version": 1},
+                  errors=["state_version_not_raised"], says=["c: new"])
+        self.pair("a version without a code_change", [SOFT], {"version": 2}, errors=["state_layout_changed"] * 2)
+        self.pair("a code_change that nobody wrote", [ADVANCED], {**LAYOUT, "callbacks": ".init = init"},
+                  errors=["state_not_converted"] * 2)
+        self.pair("a member that moved, in a struct of a struct",
+                  [SOFT], {"head": "struct in { long x; int y; };", "fields": "struct in i[2]; int b;"},
+                  {"head": "struct in { int y; long x; };", "fields": "struct in i[2]; int b;"},
+                  errors=["state_layout_changed"] * 2 + ["state_version_not_raised"], says=["i[].y: moved"])
+        self.pair("without debug information nobody can tell", [SOFT], {"drop": ["-g"]}, {"drop": ["-g"]},
+                  warnings=["no_debug_info"])
+
+    def coverage(self):
+        self.pair("a changed module that no instruction names", [], errors=["module_not_covered"] * 2)
+        self.pair("covered on the way up alone", [SOFT], down=[], errors=["module_not_covered"])
+        self.pair("waived with a reason", [], waive="{module: m, reason: only a comment changed}")
+        self.pair("a waiver of nothing", [SOFT], waive="{module: other, reason: none}",
+                  warnings=["waiver_unused"] * 2)
+        self.pair("a way up and none back", [SOFT], down="none", errors=["no_relup"])
+        self.pair("its workers are restarted", ["restart_worker: {application: foo, child: c}"])
+        self.pair("the application is restarted", ["restart_application: {application: foo}"])
+        self.pair("an instruction for the same file", ["load_module: {module: m}"], {"vsn": "1"},
+                  warnings=["instruction_without_change"] * 2)
+        child = {"args": ", args: {x: 2}"}
+        self.pair("a child's args", [SOFT], app_new=child, errors=["child_not_covered"] * 2, says=["args"])
+        self.pair("a child's args, and no new process", [SOFT, "update_supervisor: {application: foo}"],
+                  app_new=child, errors=["child_not_covered"] * 2, says=["restart_worker"])
+        self.pair("a child's args, handled", [SOFT, "update_supervisor: {application: foo}",
+                  "restart_worker: {application: foo, child: c}"], app_new=child)
+        self.pair("a supervisor's flag", [SOFT], app_new={"supervisor": "  intensity: 7\n"},
+                  errors=["supervisor_not_covered"] * 2, says=["intensity"])
+        self.pair("a supervisor's flag, handled", [SOFT, "update_supervisor: {application: foo}"],
+                  app_new={"supervisor": "  intensity: 7\n"})
+        self.pair("a dependency", [SOFT], app_new={"extra": "depends: [bar]\n"},
+                  errors=["dependency_not_covered"] * 2, says=["bar"])
+        self.pair("a dependency, waived", [SOFT], app_new={"extra": "depends: [bar]\n"},
+                  waive="{depends: bar, reason: it only orders the start}")
+        self.pair("a brutal purge", ["update: {module: m, pre_purge: brutal}"], warnings=["brutal_purge"] * 2)
+        self.pair("an apply without undo", [SOFT, "apply: {command: [bin/x]}"], warnings=["apply_without_undo"] * 2)
+
+    def comes_and_goes(self):
+        lib = self.lib()
+        old = lib.app("1", modules=("m", "gone"))
+        new = lib.app("2", modules=("m", "fresh"), appup=appup(
+            ["delete_module: {module: gone}"], ["add_module: {module: gone}", "delete_module: {module: fresh}"]))
+        for a, other in ((old, "gone"), (new, "fresh")):
+            lib.module(a, vsn="1")
+            lib.module(a, name=other, vsn="1", stateless=True, callbacks="")
+        self.found("a new module that nothing loads", new, ["module_not_covered"], says=["fresh comes"])
+
+    def parts(self):
+        imports = '{.module = "p", .interface = "p/1"},'
+        for title, holder, errors in (
+                ("a part's owner and its holder, in one bracket",
+                 "update: {module: m, change: {advanced: {}}, depends: [p]}", []),
+                ("a part's holder with no code_change", "update: {module: m, depends: [p]}",
+                 ["state_part_not_updated"] * 2),
+                ("a part's holder in another bracket", ADVANCED, ["state_part_not_updated"] * 2)):
+            lib = self.lib()
+            script = [holder, "update: {module: p, change: {advanced: {}}}"]
+            for version in "12":
+                a = lib.app(version, modules=("m", "p"), appup=appup(script) if version == "2" else None)
+                lib.module(a, vsn="1" if version == "1" else "2", imports=imports)
+                lib.module(a, name="p", vsn="1", part=True, callbacks="", version=int(version),
+                           fields="int x;" if version == "1" else "int x; int y;")
+            self.found(title, a, errors)
+
+    # -------------------------------------------------------------- one version
+    def one(self, title, errors=(), warnings=(), says=(), **module):
+        lib = self.lib()
+        a = lib.app("1")
+        lib.module(a, **module)
+        self.found(title, a, errors, warnings, says)
+
+    def modules(self):
+        self.one("a good module")
+        self.one("a function in the state", ["state_points_into_code"], fields="int a; void (*f)(void);", says=["f "])
+        self.one("a text in the state", [], ["state_points_into_code"], fields="const char *t;")
+        self.one("a function in the state, with rebind", fields="void (*f)(void);",
+                 callbacks=".init = init, .code_change = code_change, .rebind = rebind")
+        self.one("nodelete", ["elf_nodelete"], flags=["-Wl,-z,nodelete"])
+        self.one("a constructor", ["elf_constructor"], says=["boot"],
+                 head='__attribute__((constructor)) static void boot(void) { __asm__ volatile(""); }')
+        self.one("an export", ["elf_export"], says=["shown"],
+                 head='__attribute__((visibility("default"))) int shown(void); int shown(void) { return 1; }')
+        self.one("lazy binding", [], ["elf_lazy_binding"], drop=["-Wl,-z,now"], flags=["-Wl,-z,lazy"])
+        self.one("a symbol that nobody has", ["elf_undefined_symbol"], says=["nowhere"], drop=["-Wl,-z,defs"],
+                 head="extern int nowhere(void); int use(void); int use(void) { return nowhere(); }")
+        self.one("a search path", ["elf_runpath"], flags=["-Wl,-rpath,/opt/x"])
+        self.one("a variable", [], ["elf_writable_static"], says=["counter"],
+                 head="static int counter = 1; int *use(void); int *use(void) { return &counter; }")
+        self.one("static thread-local storage", ["elf_static_tls"], ["elf_writable_static"],
+                 flags=["-ftls-model=initial-exec"],
+                 head="static __thread int t; int use(void); int use(void) { return ++t; }")
+        self.one("a symbol that is one for all", ["elf_unique_symbol", "elf_export"], ["elf_writable_static"],
+                 head='__asm__(".globl one\\n.type one, @gnu_unique_object\\n.size one, 4\\n.data\\none: .long 1\\n.text");')
+        self.one("an executable stack", ["elf_executable_stack"], flags=["-Wl,-z,execstack"])
+        self.one("another name", ["bad_module"], head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = RELW_ABI, "
+                 ".size = sizeof(struct relw_module), .name = \"x\", .vsn = (v)")
+        self.one("another ABI", ["bad_abi"], head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = 77, "
+                 ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
+        self.one("no init in a child's module", ["bad_module"], callbacks=".code_change = code_change")
+
+    def libraries(self):
+        lib = self.lib()
+        private = os.path.join(self.dir, "libprivate.so")
+        subprocess.run([*CC, "-shared", "-fPIC", "-Wl,-soname,libprivate.so", "-x", "c", "-", "-o", private],
+                       input="int answer(void) { return 42; }\n", text=True, check=True)
+        a = lib.app("1")
+        lib.module(a, head="extern int answer(void); int use(void); int use(void) { return answer(); }",
+                   flags=[private])
+        self.found("a private library", a, ["elf_private_library", "elf_undefined_symbol"], says=["libprivate.so"])
+
+    def files(self):
+        lib = self.lib()
+        a = lib.app("1")
+        lib.module(a)
+        so = os.path.join(a, "modules", "m.so")
+        self.found("a module file by itself", so)
+        os.truncate(so, os.path.getsize(so) // 2)
+        self.found("a module that is cut off", a, ["bad_object"])
+        os.unlink(so)
+        self.found("a module that is missing", a, ["not_found"])
+        os.mkdir(so)
+        self.found("a directory in its place", a, ["not_a_file"])
+        lib = self.lib()
+        a = lib.app("1")
+        lib.module(a)
+        moved = os.path.join(lib.dir, "foo-9")
+        os.rename(a, moved)
+        self.found("a folder of another version", moved, ["bad_value"], says=["foo-9"])
+        self.pair("an appup of another version", [SOFT], app_new={"extra": ""})
+        lib = self.lib()
+        lib.module(lib.app("1"))
+        b = lib.app("2", appup=appup([SOFT]).replace("version: '2'", "version: '3'"))
+        lib.module(b)
+        self.found("an appup of another version", b, ["bad_vsn"])
+        status, out, err = relctl("check", os.path.join(self.dir, "nowhere"))
+        self.verdict("a path that is not there", status == 1 and "not_found" in out, out + err)
+
+    # -------------------------------------------------------------- the samples
+    def samples(self):
+        tree = os.path.join(BUILD, "releases", "tree")
+        for vsn, old in (("0.1.1", "0.1.0"), ("0.1.2", "0.1.1")):
+            self.found(f"sample {vsn}", f"{tree}/lib/hello-{vsn}")
+            lib = self.lib()
+            for v in (vsn, old):
+                shutil.copytree(f"{tree}/lib/hello-{v}", f"{lib.dir}/hello-{v}")
+            path = f"{lib.dir}/hello-{vsn}/appup.yaml"
+            with open(path, encoding="utf-8") as f:
+                sample = f.read()
+            lines = [n for n, line in enumerate(sample.splitlines()) if line.lstrip().startswith("- ")
+                     and "{" in line]
+            for n in lines:
+                text = sample.splitlines()
+                gone = text.pop(n)
+                if sample.splitlines()[n - 1].endswith("instructions:") and (
+                        n >= len(text) or not text[n].startswith("      - ")):
+                    text[n - 1] += " []"
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write("\n".join(text) + "\n")
+                status, out, err = relctl("check", os.path.dirname(path))
+                self.verdict(f"sample {vsn} without {gone.strip()} of line {n + 1}", status == 1, out + err)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(sample.replace(", change: {advanced: {}}", ""))
+            if "advanced" in sample:
+                self.found(f"sample {vsn} without its code_change", os.path.dirname(path),
+                           ["state_layout_changed"] * 2, says=["answered: new"])
+            os.unlink(path)
+            status, out, err = relctl("appup", "make", f"{lib.dir}/hello-{old}", f"{lib.dir}/hello-{vsn}")
+            bare = [[x for x in t.splitlines() if x.strip() and not x.lstrip().startswith("#")]
+                    for t in (out, sample)]
+            self.verdict(f"sample {vsn} is what is drafted", status == 0 and bare[0] == bare[1], out + err)
+        root = os.path.join(self.dir, "root")
+        shutil.copytree(tree, root)
+        self.found("all samples as a root", root)
+
+    # -------------------------------------------------------------- drafts
+    def drafts(self):
+        lib = self.lib()
+        old = lib.app("1", modules=("m", "l", "gone"))
+        new = lib.app("2", modules=("m", "l", "fresh"), args=", args: {x: 2}")
+        uses_l = '{.module = "l", .interface = "l/1"},'
+        for a, m, extra in ((old, {}, "gone"), (new, LAYOUT, "fresh")):
+            v = os.path.basename(a)[-1]
+            lib.module(a, vsn=v, imports=uses_l, **m)
+            lib.module(a, name="l", vsn=v, stateless=True, callbacks="")
+            lib.module(a, name=extra, vsn="1", stateless=True, callbacks="")
+        path = os.path.join(new, "appup.yaml")
+        status, out, err = relctl("appup", "make", old, new, "--out", path)
+        self.verdict("a draft into a file", status == 0 and os.path.exists(path) and out == "", out + err)
+        with open(path, encoding="utf-8") as f:
+            draft = f.read()
+        self.found("check finds nothing in a draft", new)
+        for line in ("- update: {module: m, change: {advanced: {}}, depends: [l]}", "- load_module: {module: l}",
+                     "- add_module: {module: fresh}", "- delete_module: {module: gone}",
+                     "- update_supervisor: {application: foo}", "- restart_worker: {application: foo, child: c}",
+                     "c: new, 8 bytes at 8"):
+            self.verdict(f"the draft has {line}", line in draft, draft)
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("a complete one stays as it is", status == 0 and out == draft, out + err)
+        partial = draft.replace("      - load_module: {module: l}\n", "", 1).replace("# Drafted", "# mine\n# Drafted")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(partial)
+        status, out, err = relctl("appup", "make", old, new)
+        kept = [x for x in partial.splitlines() if x not in out.splitlines()]
+        self.verdict("what is missing is added, a person's lines stay", status == 0 and kept == [] and
+                     out.count("load_module: {module: l}") == 2 and "# mine" in out, out + err)
+        open(path, "w", encoding="utf-8").close()
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("an empty file is a new draft", status == 0 and out == draft, out + err)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("application: foo\nversion: '2'\nup: [{from: '1', instructions: [{load_module: {module: l}}]}]\n")
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("a list that cannot be completed is named", status == 1 and "appup.yaml:3:" in err, out + err)
+        os.unlink(path)
+        lib.module(new, vsn="2", imports=uses_l, **{**LAYOUT, "callbacks": ".init = init"})
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("what cannot be decided is a question", status == 0 and "QUESTION" in out and
+                     "\n      - update: {module: m" not in out, out + err)
+        status, out, err = relctl("appup", "make", old, old)
+        self.verdict("one version against itself", status == 64, out + err)
+
+    # -------------------------------------------------------------- seeing
+    def seeing(self):
+        tree = os.path.join(BUILD, "releases", "tree", "releases")
+        status, out, err = relctl("graph", f"{tree}/0.1.1/release.yaml", "--from", f"{tree}/0.1.0")
+        self.verdict("graph", status == 0 and "hello 0.1.1  [was 0.1.0]" in out and
+                     out.index("greeting") < out.index("listener, calls greeting"), out + err)
+        status, out, err = relctl("graph", f"{tree}/0.1.1", "--dot")
+        self.verdict("graph --dot", status == 0 and out.startswith("digraph") and "listener -> greeting;" in out,
+                     out + err)
+        status, out, err = relctl("-o", "json", "diff", f"{tree}/0.1.0", f"{tree}/0.1.1")
+        d = json.loads(out)
+        modules = {m["module"]: m for m in d["applications"][0]["modules"]}
+        fields = [f["path"] for f in modules["listener"]["states"][0]["fields"]]
+        self.verdict("diff", status == 0 and "conns[].answered" in fields and d["workers"][0]["instructions"] == [
+            "suspend listener", "load greeting", "load listener", "code_change listener", "resume listener"], out)
+        status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.2", "--detailed-exitcode")
+        self.verdict("diff --detailed-exitcode", status == 2 and "module greeting  changed" in out and
+                     "worker hello/listener: load greeting" in out, out + err)
+        status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.1", "--detailed-exitcode")
+        self.verdict("diff of one and the same", status == 0 and "no difference" in out, out + err)
+        status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
+        self.verdict("diff where there is no way", status == 0 and "no way from 0.1.1 to 0.1.0" in out, out + err)
+
+    def run(self):
+        for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
+                     self.files, self.samples, self.drafts, self.seeing):
+            part()
+        print(f"1..{self.count}")
+
+
+def main():
+    t = Tests()
+    try:
+        t.run()
+    finally:
+        shutil.rmtree(t.dir)
+    return t.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
