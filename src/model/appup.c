@@ -119,10 +119,14 @@ static void
 decode_waiver(struct model_dec *d, const struct doc_node *n, void *out)
 {
 	struct model_waiver *w = out;
+	static const char *const about[] = {"module", "child", "depends", "application"};
+	size_t named = 0;
 	w->pos = n->pos;
 	if (!model_dec_map(d, n, "a waiver", MODEL_FIELDS(waiver_fields), w))
 		return;
-	if ((w->module != NULL) + (w->child != NULL) + (w->depends != NULL) + (w->application != NULL) != 1)
+	for (size_t i = 0; i < NELEM(about); i++)
+		named += doc_get(n, about[i]) != NULL; /* one that is refused was told already */
+	if (named != 1)
 		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE,
 		    "a waiver names one of module, child, depends, application");
 }
