@@ -5,6 +5,7 @@ include tests/unit/model.mk
 include tests/unit/plan.mk
 include tests/unit/proto.mk
 include tests/unit/store.mk
+include tests/unit/elf.mk
 include tests/unit/exec.mk
 include tests/unit/sup.mk
 include tests/unit/worker.mk

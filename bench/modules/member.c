@@ -168,6 +168,8 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 }
 #endif
 
+RELW_STATE(member, struct member);
+
 static const struct relw_state_type state_types[] = {
 	{.name = "member", .version = MEMBER_LAYOUT, .size = sizeof(struct member)},
 	{.name = NULL},

@@ -320,6 +320,9 @@ static const struct relw_import imports[] = {
 	{.module = NULL},
 };
 
+/* Tells the tools which C type the state type below is. */
+RELW_STATE(listener, struct listener_v1);
+
 /* The version grew with the layout: a script that loads this module over another layout and does
  * not call code_change is refused. */
 static const struct relw_state_type state_types[] = {

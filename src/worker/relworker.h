@@ -99,6 +99,26 @@ struct relw_state_type {
 	void (*discard)(struct relw *rw, void *part);
 };
 
+/* Ties the name of a state type to its C type, in the debug information: `relctl check` and
+ * `relctl appup make` find there what its layout is, and what changed between two versions.
+ * At file scope, once for each state type of the module:
+ *
+ *	RELW_STATE(listener, struct listener_v2);
+ *
+ * It defines a constant, hidden NULL pointer, which nothing at run time looks at and which neither
+ * the compiler nor the linker drops. */
+#ifdef __has_attribute
+#if __has_attribute(retain)
+#define RELW_KEEP __attribute__((used, retain))
+#endif
+#endif
+#ifndef RELW_KEEP
+#define RELW_KEEP __attribute__((used))
+#endif
+#define RELW_STATE(name, type)                                                                     \
+	extern type *const relw_state_##name __attribute__((visibility("hidden")));                \
+	type *const relw_state_##name RELW_KEEP = 0
+
 /* A function that registrations name.  Exactly one of the pointers is set. */
 struct relw_function {
 	const char *name;             /* NULL ends the list */

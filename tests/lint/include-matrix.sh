@@ -7,6 +7,7 @@
 edges='
 base:
 doc: base
+elf: base
 proto: base
 store: base
 model: doc base

@@ -279,6 +279,11 @@ terminate(struct relw *rw, void *state, const char *reason)
 	free(state);
 }
 
+#if LAYOUT == 1
+RELW_STATE(state, struct state_1);
+#else
+RELW_STATE(state, struct state_2);
+#endif
 static const struct relw_state_type types[] = {{.name = "state", .version = LAYOUT}, {0}};
 static const struct relw_function functions[] = {
 #ifndef COUNTER_LACKS

@@ -99,6 +99,7 @@ static const struct relw_import imports[] = {
 #endif
     {0},
 };
+RELW_STATE(state, struct state);
 static const struct relw_state_type types[] = {{.name = "state", .version = PAIR}, {0}};
 
 RELW_EXPORT const struct relw_module relw_module = {

@@ -84,6 +84,11 @@ static const struct relw_import imports[] = {{"pair_c", "pair_b/1"}, {0}};
 #endif
 
 static const struct pair_b interface = {note_new, note_text, note_free};
+#if PAIR == 1
+RELW_STATE(note, struct note_1);
+#else
+RELW_STATE(note, struct note_2);
+#endif
 static const struct relw_state_type types[] = {
     {.name = "note",
 	.version = PAIR,
