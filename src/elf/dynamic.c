@@ -40,6 +40,8 @@ take_place(struct elf_dynamic *d, const Elf64_Dyn *e)
 		offsetof(struct elf_dynamic, has_strtab)},
 	    {DT_SYMTAB, offsetof(struct elf_dynamic, symtab),
 		offsetof(struct elf_dynamic, has_symtab)},
+	    {DT_VERSYM, offsetof(struct elf_dynamic, versym),
+		offsetof(struct elf_dynamic, has_versym)},
 	    {DT_GNU_HASH, offsetof(struct elf_dynamic, gnu_hash),
 		offsetof(struct elf_dynamic, has_gnu_hash)},
 	    {DT_HASH, offsetof(struct elf_dynamic, hash), offsetof(struct elf_dynamic, has_hash)},

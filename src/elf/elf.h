@@ -37,6 +37,7 @@ struct elf_symbol {
 	const char *name;
 	uint64_t size;                /* st_size */
 	bool weak;
+	bool versioned;               /* undefined: bound to a version of a library when it was linked */
 };
 
 struct elf_symbols {

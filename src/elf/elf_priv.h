@@ -30,8 +30,8 @@ struct elf_symtab {
 struct elf_dynamic {
 	const char *strings;
 	size_t strings_size;
-	bool has_strtab, has_symtab, has_gnu_hash, has_hash, has_init, has_fini, has_relr;
-	uint64_t strtab, strsz, symtab, gnu_hash, hash;
+	bool has_strtab, has_symtab, has_gnu_hash, has_hash, has_versym, has_init, has_fini, has_relr;
+	uint64_t strtab, strsz, symtab, gnu_hash, hash, versym;
 	uint64_t rela, relasz, jmprel, pltrelsz;
 	uint64_t init, fini, init_array, init_arraysz, fini_array, fini_arraysz;
 };

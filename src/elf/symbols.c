@@ -220,6 +220,16 @@ name_of(const struct elf_module *m, const struct elf_symtab *t, size_t i, const 
 				  m->name, i);
 }
 
+/* Of a dynamic symbol; 0 and 1 are "none". */
+static bool
+is_versioned(const struct elf_module *m, const struct elf_symtab *t, size_t i)
+{
+	uint16_t version;
+	return t == &m->dynsym && m->dyn.has_versym &&
+	    elf_image_read(m, m->dyn.versym + i * sizeof(version), &version, sizeof(version)) &&
+	    (version & 0x7fff) > 1;
+}
+
 static int
 take_symbol(struct elf_module *m, const Elf64_Sym *s, const char *name, struct elf_symbol *ret,
     struct rel_err *err)
@@ -251,7 +261,10 @@ collect(struct elf_module *m, const struct elf_symtab *t, pick_fn *pick, struct 
 		Elf64_Sym s = elf_symbol_get(t, i);
 		if (name_of(m, t, i, &s, &name, err) != 0)
 			return -1;
-		if (pick(m, &s, name) && take_symbol(m, &s, name, &list[ret->count++], err) != 0)
+		if (!pick(m, &s, name))
+			continue;
+		list[ret->count].versioned = is_versioned(m, t, i);
+		if (take_symbol(m, &s, name, &list[ret->count++], err) != 0)
 			return -1;
 	}
 	return 0;
