@@ -10,8 +10,8 @@
 void check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
     enum rel_ecode code, const char *fmt, ...) RTE_PRINTF(5, 6);
 /* "a, b, c and 4 more" into buf. */
-const char *check_list(char *buf, size_t size, size_t count, const char *(*name)(const void *ctx, size_t i),
-    const void *ctx);
+typedef void check_name_fn(const void *ctx, size_t i, char *buf, size_t size);
+const char *check_list(char *buf, size_t size, size_t count, check_name_fn *name, const void *ctx);
 
 /* app.c: the folder `path` below dirfd, called `name` */
 void check_app(int dirfd, const char *path, const char *name, struct doc_problems *p);

@@ -38,11 +38,11 @@ error(const struct look *l, enum rel_ecode code, const char *text)
 	check_find(l->p, DOC_ERROR, &l->pos, code, "%s", text);
 }
 
-static const char *
-symbol_name(const void *ctx, size_t i)
+static void
+symbol_name(const void *ctx, size_t i, char *buf, size_t size)
 {
 	const char *name = ((const struct elf_symbol *)ctx)[i].name;
-	return name[0] != '\0' ? name : "one without a name";
+	snprintf(buf, size, "%s", name[0] != '\0' ? name : "one without a name");
 }
 
 static void

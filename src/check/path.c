@@ -31,12 +31,15 @@ check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_
 }
 
 const char *
-check_list(char *buf, size_t size, size_t count, const char *(*name)(const void *ctx, size_t i), const void *ctx)
+check_list(char *buf, size_t size, size_t count, check_name_fn *name, const void *ctx)
 {
 	size_t at = 0, i = 0;
 	buf[0] = '\0';
-	for (; i < count && at + 80 < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, "%s%.60s", i > 0 ? ", " : "", name(ctx, i));
+	for (; i < count && at + 80 < size; i++) {
+		char one[61];
+		name(ctx, i, one, sizeof(one));
+		at += (size_t)snprintf(buf + at, size - at, "%s%s", i > 0 ? ", " : "", one);
+	}
 	if (i < count)
 		snprintf(buf + at, size - at, " and %zu more", count - i);
 	return buf;

@@ -93,13 +93,11 @@ place_of(const struct check_way *w, const char *module)
 	return in != NULL ? &in->pos : &w->e->pos;
 }
 
-static const char *
-diff_name(const void *ctx, size_t i)
+static void
+diff_name(const void *ctx, size_t i, char *buf, size_t size)
 {
-	static _Thread_local char text[200];
 	const struct elf_diff *d = &((const struct elf_diffs *)ctx)->list[i];
-	snprintf(text, sizeof(text), "%s%s%s", d->path, d->path[0] != '\0' ? ": " : "", d->text);
-	return text;
+	snprintf(buf, size, "%s%s%s", d->path, d->path[0] != '\0' ? ": " : "", d->text);
 }
 
 /* What moved, in words. */
