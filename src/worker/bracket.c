@@ -62,12 +62,18 @@ clear_wake(struct bracket *b)
 		wake_all(b);
 }
 
-/* false: relupd is gone. */
+/* false: relupd is gone.  What has no room waits in the socket: a client's many calls are no reason
+ * to give the bracket up. */
 static bool
-read_link(struct bracket *b)
+read_link(struct bracket *b, short events)
 {
 	struct proto_packet p;
 	for (;;) {
+		if (!worker_link_room(b->w)) {
+			if ((events & (POLLHUP | POLLERR)) != 0)
+				worker_link_lost(b->w);
+			return b->w->link.sock >= 0;
+		}
 		enum worker_got got = worker_link_recv(b->w, &p);
 		if (got != GOT_PACKET)
 			return got == GOT_NOTHING;
@@ -91,7 +97,8 @@ wait_for_word(struct bracket *b)
 		dur_ns_t left = end - rel_mono_now();
 		if (left <= 0 || b->w->link.sock < 0)
 			return decide(b, PROTO_ABORT);
-		short link = POLLIN | (b->w->link.out != NULL ? POLLOUT : 0);
+		short link = (worker_link_room(b->w) ? POLLIN : 0) |
+		    (b->w->link.out != NULL ? POLLOUT : 0);
 		struct pollfd fds[2] = {
 		    {.fd = b->op->wake, .events = POLLIN}, {.fd = b->w->link.sock, .events = link}};
 		struct timespec ts = {.tv_sec = left / DUR_S, .tv_nsec = left % DUR_S};
@@ -101,7 +108,7 @@ wait_for_word(struct bracket *b)
 			continue;
 		if ((fds[1].revents & POLLOUT) != 0)
 			worker_link_flush(b->w);
-		if ((fds[1].revents & ~POLLOUT) != 0 && !read_link(b))
+		if ((fds[1].revents & ~POLLOUT) != 0 && !read_link(b, fds[1].revents))
 			return decide(b, PROTO_ABORT);
 		if (fds[0].revents != 0)
 			clear_wake(b);
@@ -196,6 +203,15 @@ refuse(struct bracket *b, const char *text)
 	send_done(b, PROTO_ABORT);
 }
 
+/* The request may have lain in the socket of a relupd that died: a later one goes on without this
+ * worker, and nothing may be committed that it does not count on. */
+static bool
+relupd_is_gone(const struct worker *w)
+{
+	struct pollfd fd = {.fd = w->link.sock};
+	return fd.fd < 0 || (poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR)) != 0);
+}
+
 static void
 run(struct bracket *b)
 {
@@ -208,6 +224,8 @@ run(struct bracket *b)
 	 * and then looks who is at rest, and nobody waits for (or watches over) one who is not. */
 	atomic_store_explicit(&b->cell->rest_ns, b->reply.rest_ns, memory_order_relaxed);
 	set_phase(b, PROTO_PHASE_REST);
+	if (relupd_is_gone(b->w))
+		decide(b, PROTO_ABORT);
 	if (proto_word_read(b->word) == PROTO_ABORT) {
 		set_phase(b, PROTO_PHASE_RUNNING);
 		set_state(b, PROTO_ABORT);

@@ -285,11 +285,17 @@ worker_link_recv(struct worker *w, struct proto_packet *ret)
 	return GOT_PACKET;
 }
 
+bool
+worker_link_room(const struct worker *w)
+{
+	return w->link.in_count < IN_MAX;
+}
+
 int
 worker_link_keep(struct worker *w, struct proto_packet *p)
 {
 	struct link *l = &w->link;
-	struct inbox *m = l->in_count < IN_MAX ? malloc(sizeof(*m)) : NULL;
+	struct inbox *m = worker_link_room(w) ? malloc(sizeof(*m)) : NULL;
 	if (m == NULL)
 		return -1;
 	*m = (struct inbox){.packet = *p};

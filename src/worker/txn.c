@@ -260,6 +260,15 @@ run_code_change(struct txn *t, const struct change *c)
 	return PROTO_OK;
 }
 
+static bool
+same_code(const struct gen *a, const struct gen *b)
+{
+	bool same = a->table.n == b->table.n;
+	for (size_t i = 0; same && i < a->table.n; i++)
+		same = a->table.e[i].obj == b->table.e[i].obj;
+	return same;
+}
+
 enum proto_built_code
 worker_txn_build(struct txn *t)
 {
@@ -270,7 +279,9 @@ worker_txn_build(struct txn *t)
 			: worker_step_check(t->w, t->from, t->to, t->changes, &t->fail)) != PROTO_OK)
 		return t->fail.code;
 	const struct change *c = find_change(t->changes, t->to->table.e[0].obj->module);
-	return c != NULL ? run_code_change(t, c) : PROTO_OK;
+	/* Where the code is the new one already, so is the state.  A callback module that stays while one
+	 * below it changes still converts that one's parts. */
+	return c != NULL && !same_code(t->from, t->to) ? run_code_change(t, c) : PROTO_OK;
 }
 
 /* ------------------------------------------------------------------ the two ends */

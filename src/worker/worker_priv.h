@@ -407,6 +407,7 @@ enum worker_got worker_link_recv(struct worker *w, struct proto_packet *ret);
 void worker_link_send(struct worker *w, const char *name, json_t *body);
 void worker_link_send_frame(struct worker *w, const struct proto_frame *f);
 void worker_link_flush(struct worker *w);
+bool worker_link_room(const struct worker *w); /* for one more to keep */
 int worker_link_keep(struct worker *w, struct proto_packet *p);
 
 /* message.c */

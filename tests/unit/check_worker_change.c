@@ -68,6 +68,18 @@ START_TEST(group_step_waits_and_commits)
 }
 END_TEST
 
+/* Its code is the new one already: no code_change of a state that is new. */
+START_TEST(same_code_has_no_change_of_state)
+{
+	json_decref(fake_start_counter("counter-2"));
+	fake_prepare_one(true, "counter-2", "refuse");
+	fake_bracket(0, 0);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	ck_assert_int_eq(f.code, PROTO_OK);
+	ck_assert_int_eq(f.decided, PROTO_COMMIT);
+}
+END_TEST
+
 START_TEST(group_step_aborts)
 {
 	json_decref(fake_start_counter("counter-1"));
@@ -593,6 +605,7 @@ main(void)
 	tcase_add_checked_fixture(tc, fake_setup, fake_teardown);
 	tcase_add_test(tc, self_step_commits);
 	tcase_add_test(tc, group_step_waits_and_commits);
+	tcase_add_test(tc, same_code_has_no_change_of_state);
 	tcase_add_test(tc, group_step_aborts);
 	tcase_add_test(tc, stale_wake_is_cleared);
 	tcase_add_test(tc, decided_abort_is_obeyed_without_a_change);

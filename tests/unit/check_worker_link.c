@@ -100,6 +100,54 @@ START_TEST(commits_what_was_decided_before_relupd_died)
 }
 END_TEST
 
+/* The request waited in the socket while the worker was busy; relupd died meanwhile. */
+START_TEST(bracket_of_a_dead_relupd_is_not_obeyed)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(_i == 0, "counter-2", NULL);
+	ck_assert_int_eq(kill(fake.pid, SIGSTOP), 0);
+	fake_bracket(0, 0);
+	rel_fd_close(&fake.sock);
+	ck_assert_int_eq(kill(fake.pid, SIGCONT), 0);
+	expect_state("aborted");
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[0]), PROTO_ABORT);
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+}
+END_TEST
+
+/* More than the inbox holds: the bracket goes on, and all are answered after it. */
+START_TEST(many_calls_do_not_end_a_bracket)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(false, "counter-2", NULL);
+	fake_bracket(0, 0);
+	(void)fake_frame(PROTO_BUILT);
+	for (int i = 0; i < 262; i++)
+		fake_send("call", json_pack("{s:i, s:s}", "id", i, "request", "any"));
+	proto_word_decide(&fake.memory.words[0], PROTO_COMMIT);
+	fake_wake();
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	for (int i = 0; i < 262; i++) {
+		json_t *reply = fake_expect("reply");
+		ck_assert_int_eq(json_integer_value(json_object_get(reply, "id")), i);
+		json_decref(reply);
+	}
+}
+END_TEST
+
+/* A full inbox must not hide that relupd is gone: the lease is a minute. */
+START_TEST(relupd_is_missed_with_a_full_inbox)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(false, "counter-2", NULL);
+	fake_bracket(0, 0);
+	(void)fake_frame(PROTO_BUILT);
+	for (int i = 0; i < 260; i++)
+		fake_send("call", json_pack("{s:i, s:s}", "id", i, "request", "any"));
+	expect_state("aborted");
+}
+END_TEST
+
 START_TEST(hello_tells_how_far_it_came)
 {
 	json_decref(fake_start_counter("counter-1"));
@@ -331,6 +379,9 @@ main(void)
 	tcase_add_test(tc, serves_while_relupd_is_away);
 	tcase_add_test(tc, loses_relupd_while_it_waits_and_aborts);
 	tcase_add_test(tc, commits_what_was_decided_before_relupd_died);
+	tcase_add_loop_test(tc, bracket_of_a_dead_relupd_is_not_obeyed, 0, 2);
+	tcase_add_test(tc, many_calls_do_not_end_a_bracket);
+	tcase_add_test(tc, relupd_is_missed_with_a_full_inbox);
 	tcase_add_test(tc, hello_tells_how_far_it_came);
 	tcase_add_test(tc, adopted_operation_goes_on_with_new_memory);
 	tcase_add_test(tc, adopt_needs_the_operation);
