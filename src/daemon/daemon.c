@@ -49,7 +49,7 @@ s_send_start(void *ctx, struct sup_worker *w)
 		rc = wire_send_json(w, "start", daemon_start_body(d, w), fds, n, &err);
 	if (rc == 0)
 		return;
-	snprintf(w->why, sizeof(w->why), "%.*s", (int)sizeof(w->why) - 1, err.text);
+	rel_text_copy(w->why, sizeof(w->why), err.text);
 	daemon_log(d, "error", w->name, "cannot be started: %s", err.text);
 	proc_kill(d, w, SIGKILL);
 }

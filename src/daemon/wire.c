@@ -327,7 +327,7 @@ on_message(struct conn *c, struct proto_packet *p)
 		sup_event(d->sup, w, SUP_EV_READY);
 	} else if (strcmp(p->name, "failed") == 0) {
 		const char *text = json_string_value(json_object_get(p->body, "text"));
-		snprintf(w->why, sizeof(w->why), "%s", text != NULL ? text : "it did not say why");
+		rel_text_copy(w->why, sizeof(w->why), text != NULL ? text : "it did not say why");
 		daemon_log(d, "error", w->name, "did not start: %s", w->why);
 	} else if (strcmp(p->name, "finished") == 0) {
 		set_loaded(w, json_object_get(p->body, "modules"));
