@@ -218,6 +218,11 @@ known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time
 					       "it reconnects", (long)pid);
 		return;
 	}
+	if (w->state != SUP_DOWN) { /* the file is no word of ours: one row of it was taken already */
+		daemon_log(d, "warning", name, "run/pids names it twice; pid %ld is passed over", (long)pid);
+		pids_remove(d->pids, row);
+		return;
+	}
 	if (proc_watch(d, w, pid, start_time, row, &err) != 0) {
 		daemon_log(d, "warning", name, "%s", err.text);
 		return;
