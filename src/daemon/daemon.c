@@ -49,7 +49,7 @@ s_send_start(void *ctx, struct sup_worker *w)
 		rc = wire_send_json(w, "start", daemon_start_body(d, w), fds, n, &err);
 	if (rc == 0)
 		return;
-	snprintf(w->why, sizeof(w->why), "%.*s", (int)sizeof(w->why) - 1, err.text);
+	rel_text_copy(w->why, sizeof(w->why), err.text);
 	daemon_log(d, "error", w->name, "cannot be started: %s", err.text);
 	proc_kill(d, w, SIGKILL);
 }
@@ -216,6 +216,11 @@ known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time
 	if (w == NULL) {
 		daemon_log(d, "warning", name, "pid %ld is of no worker of this release; it is ended when "
 					       "it reconnects", (long)pid);
+		return;
+	}
+	if (w->state != SUP_DOWN) { /* the file is no word of ours: one row of it was taken already */
+		daemon_log(d, "warning", name, "run/pids names it twice; pid %ld is passed over", (long)pid);
+		pids_remove(d->pids, row);
 		return;
 	}
 	if (proc_watch(d, w, pid, start_time, row, &err) != 0) {

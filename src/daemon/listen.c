@@ -140,8 +140,9 @@ open_unix(const char *path, const char *address, int *ret, struct rel_err *err)
 		    "%s: the path of a unix socket is absolute and shorter than %zu bytes", address,
 		    sizeof(sa.sun_path));
 	memcpy(sa.sun_path, path, strlen(path) + 1);
-	/* A socket file that nobody answers on is a leftover of an earlier run. */
-	CLEANUP(rel_fd_close) int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A socket file that nobody answers on is a leftover of an earlier run; where the queue of one
+	 * who listens is full (EAGAIN), somebody holds it. */
+	CLEANUP(rel_fd_close) int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe >= 0 && connect(probe, (struct sockaddr *)&sa, sizeof(sa)) != 0 &&
 	    errno == ECONNREFUSED)
 		unlink(path);

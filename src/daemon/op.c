@@ -18,9 +18,9 @@ op_json(const struct daemon *d)
 	char at[32];
 	if (op == NULL)
 		return json_null();
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "operation", (json_int_t)op->id,
-	    "kind", op->kind, "from", op->from, "to", op->to, "who", op->who, "since",
-	    rel_wall_print(op->at, at, sizeof(at)), "phase", op->phase, "text", op->text);
+	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:s, s:o}", "operation", (json_int_t)op->id,
+	    "kind", op->kind, "from", op->from, "to", op->to, "who", proto_text_json(op->who), "since",
+	    rel_wall_print(op->at, at, sizeof(at)), "phase", op->phase, "text", proto_text_json(op->text));
 }
 
 static void
@@ -35,7 +35,7 @@ void
 op_set_phase(struct operation *op, const char *phase, const char *text)
 {
 	snprintf(op->phase, sizeof(op->phase), "%s", phase);
-	snprintf(op->text, sizeof(op->text), "%s", text);
+	rel_text_copy(op->text, sizeof(op->text), text);
 	notify(op);
 }
 

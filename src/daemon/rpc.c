@@ -146,8 +146,8 @@ rpc_reply(struct rpc_conn *c, json_t *id, json_t *result)
 static void
 send_error(struct rpc_conn *c, json_t *id, int code, const char *message, json_t *data)
 {
-	send_line(c, json_pack("{s:s, s:O, s:{s:i, s:s, s:o*}}", "jsonrpc", "2.0", "id", id, "error",
-	    "code", code, "message", message, "data", data));
+	send_line(c, json_pack("{s:s, s:O, s:{s:i, s:o, s:o*}}", "jsonrpc", "2.0", "id", id, "error",
+	    "code", code, "message", proto_text_json(message), "data", data));
 }
 
 void
@@ -235,8 +235,9 @@ allowed(int fd, struct rpc_conn *c)
 	struct passwd pw, *found = NULL;
 	char buf[4096];
 	getpwuid_r(cred.uid, &pw, buf, sizeof(buf), &found);
-	snprintf(c->who, sizeof(c->who), "%.60s (uid %ld)", found != NULL ? pw.pw_name : "?",
-	    (long)cred.uid);
+	char name[64];
+	rel_text_copy(name, sizeof(name), found != NULL ? pw.pw_name : "?");
+	snprintf(c->who, sizeof(c->who), "%s (uid %ld)", name, (long)cred.uid);
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 

@@ -37,6 +37,16 @@ text_param(const struct verb_call *v, const char *key)
 	return json_string_value(json_object_get(v->params, key));
 }
 
+/* An element that could not be made is an error of the whole list, never a list without it.  Takes
+ * o. */
+static int
+append(json_t *list, json_t *o, struct rel_err *err)
+{
+	if (json_array_append_new(list, o) == 0)
+		return 0;
+	return err->code == REL_OK ? rel_err_nomem(err) : -1;
+}
+
 /* ------------------------------------------------------------------ status */
 
 static json_t *
@@ -57,11 +67,27 @@ static json_t *
 worker_status(const struct sup_worker *w)
 {
 	char since[32];
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:i, s:s*}", "worker", w->name, "kind",
+	json_t *reason =
+	    w->state != SUP_RUNNING && w->why[0] != '\0' ? proto_text_json(w->why) : NULL;
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:i, s:o*}", "worker", w->name, "kind",
 	    "module", "pid", w->pid != 0 ? json_integer(w->pid) : json_null(), "state",
 	    sup_state_public(w), "restarts", (int)w->restarts, "since",
 	    rel_wall_print(w->since, since, sizeof(since)), "modules", modules_status(w), "tasks", 0,
-	    "reason", w->state != SUP_RUNNING && w->why[0] != '\0' ? w->why : NULL);
+	    "reason", reason);
+}
+
+static json_t *
+workers_status(const struct daemon *d, const char *only, struct rel_err *err)
+{
+	json_t *list = json_array();
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && d->sup != NULL && i < sup_count(d->sup); i++)
+		if (only == NULL || strcmp(sup_at(d->sup, i)->name, only) == 0)
+			rc = append(list, worker_status(sup_at(d->sup, i)), err);
+	if (rc == 0)
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
 static json_t *
@@ -91,10 +117,11 @@ verb_status(const struct verb_call *v)
 		answer(v, NULL, &err);
 		return;
 	}
-	json_t *workers = json_array();
-	for (size_t i = 0; d->sup != NULL && i < sup_count(d->sup); i++)
-		if (only == NULL || strcmp(sup_at(d->sup, i)->name, only) == 0)
-			json_array_append_new(workers, worker_status(sup_at(d->sup, i)));
+	json_t *workers = workers_status(d, only, &err);
+	if (workers == NULL) {
+		answer(v, NULL, &err);
+		return;
+	}
 	json_t *release = d->rls == NULL ? json_null()
 	    : json_pack("{s:s, s:s, s:s}", "name", d->rls->sys->release->release, "version",
 		  d->rls->sys->release->version, "state", "permanent");
@@ -109,6 +136,7 @@ verb_status(const struct verb_call *v)
 
 struct listing {
 	struct daemon *d;
+	struct rel_err *err;
 	struct store_current cur;
 	json_t *list;
 };
@@ -146,19 +174,19 @@ list_one(void *ctx, const char *version)
 	json_t *owned = NULL;
 	json_t *apps = applications_of(l->d, version, &name, &owned);
 	/* One whose description cannot be read is listed too: it is there, and `check` says why. */
-	json_array_append_new(l->list, json_pack("{s:s?, s:s, s:s, s:o, s:b}", "name", name, "version",
-	    version, "state", state, "applications", apps, "runs", runs));
+	int rc = append(l->list, json_pack("{s:s?, s:s, s:s, s:o, s:b}", "name", name, "version",
+	    version, "state", state, "applications", apps, "runs", runs), l->err);
 	json_decref(owned);
-	return 0;
+	return rc;
 }
 
 static void
 verb_list(const struct verb_call *v)
 {
-	struct listing l = {.d = v->d, .list = json_array()};
 	struct rel_err err = REL_ERR_INIT;
+	struct listing l = {.d = v->d, .err = &err, .list = json_array()};
 	if (store_current_get(v->d->store, &l.cur, &err) != 0 ||
-	    store_release_each(v->d->store, list_one, &l, &err) != 0) {
+	    store_release_each(v->d->store, list_one, &l, &err) != 0 || err.code != REL_OK) {
 		json_decref(l.list);
 		l.list = NULL;
 	}
@@ -167,10 +195,16 @@ verb_list(const struct verb_call *v)
 
 /* ------------------------------------------------------------------ history */
 
+struct past {
+	json_t *list;
+	struct rel_err *err;
+};
+
 static int
 history_one(void *ctx, const struct store_op *op)
 {
-	json_t *list = ctx, *reason = json_null(), *pause = json_null();
+	struct past *past = ctx;
+	json_t *reason = json_null(), *pause = json_null();
 	char at[32];
 	json_t *result = op->result != NULL ? json_loads(op->result, 0, NULL) : NULL;
 	json_t *error = json_object_get(result, "error");
@@ -178,24 +212,24 @@ history_one(void *ctx, const struct store_op *op)
 		reason = json_incref(json_object_get(error, "message"));
 	if (result != NULL && json_object_get(result, "longest_pause_us") != NULL)
 		pause = json_incref(json_object_get(result, "longest_pause_us"));
-	json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o}",
+	int rc = append(past->list, json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:s?, s:o, s:o}",
 	    "operation", (json_int_t)op->id, "at", rel_wall_print(op->at, at, sizeof(at)), "who",
-	    op->who, "kind", op->kind, "from", op->from, "to", op->to, "outcome", op->outcome,
-	    "longest_pause_us", pause, "reason", reason));
+	    proto_text_json(op->who), "kind", op->kind, "from", op->from, "to", op->to, "outcome", op->outcome,
+	    "longest_pause_us", pause, "reason", reason), past->err);
 	json_decref(result);
-	return 0;
+	return rc;
 }
 
 static void
 verb_history(const struct verb_call *v)
 {
-	json_t *list = json_array();
 	struct rel_err err = REL_ERR_INIT;
-	if (store_op_each(v->d->store, 1000, history_one, list, &err) != 0) {
-		json_decref(list);
-		list = NULL;
+	struct past past = {.list = json_array(), .err = &err};
+	if (store_op_each(v->d->store, 1000, history_one, &past, &err) != 0 || err.code != REL_OK) {
+		json_decref(past.list);
+		past.list = NULL;
 	}
-	answer(v, list, &err);
+	answer(v, past.list, &err);
 }
 
 /* ------------------------------------------------------------------ plan and operations */

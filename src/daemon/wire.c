@@ -263,13 +263,22 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 		uint64_t start = 0;
 		struct rel_err err = REL_ERR_INIT;
 		if (proc_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
-			refuse(c, w->name, "it cannot be watched");
+			daemon_log(d, "warning", w->name, "pid %ld cannot be watched; its connection is closed "
+							  "until it comes again", (long)c->pid);
+			conn_close(c);
 			return;
 		}
 		sup_lost(d->sup, w, c->pid, start);
 	}
 	uint64_t start;
-	if (w->pid != c->pid || proc_start_time(c->pid, &start) != 0 || start != w->start_time) {
+	if (w->pid == c->pid && proc_start_time(c->pid, &start) != 0) {
+		/* It may well be the worker: told nothing, it comes again. */
+		daemon_log(d, "warning", w->name, "pid %ld cannot be looked at (%s); its connection is "
+						  "closed until it comes again", (long)c->pid, strerror(errno));
+		conn_close(c);
+		return;
+	}
+	if (w->pid != c->pid || start != w->start_time) {
 		refuse(c, w->name, "another process is this worker");
 		return;
 	}
@@ -327,7 +336,7 @@ on_message(struct conn *c, struct proto_packet *p)
 		sup_event(d->sup, w, SUP_EV_READY);
 	} else if (strcmp(p->name, "failed") == 0) {
 		const char *text = json_string_value(json_object_get(p->body, "text"));
-		snprintf(w->why, sizeof(w->why), "%s", text != NULL ? text : "it did not say why");
+		rel_text_copy(w->why, sizeof(w->why), text != NULL ? text : "it did not say why");
 		daemon_log(d, "error", w->name, "did not start: %s", w->why);
 	} else if (strcmp(p->name, "finished") == 0) {
 		set_loaded(w, json_object_get(p->body, "modules"));

@@ -52,7 +52,7 @@ static void
 say(struct sup *s, struct sup_worker *w, const char *level, const char *text)
 {
 	if (w->why[0] == '\0') /* what went wrong first says more than how it ended */
-		snprintf(w->why, sizeof(w->why), "%s", text);
+		rel_text_copy(w->why, sizeof(w->why), text);
 	s->ops->log(s->ctx, w, level, text);
 }
 

@@ -123,3 +123,17 @@ load lib
 	runs 0.1.1
 	unharmed
 }
+
+@test "run/pids names a worker twice: relupd comes back, the worker is one" {
+	demo_root
+	start_running
+	local before
+	before=$(workers)
+	end KILL
+	awk '$1 ~ "/" { print; print; next } { print }' "$ROOT/run/pids" >"$WORK/twice"
+	cp "$WORK/twice" "$ROOT/run/pids"
+	start_running
+	log_has 'run/pids names it twice'
+	[ "$(workers)" = "$before" ]
+	runs 0.1.0
+}

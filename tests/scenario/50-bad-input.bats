@@ -121,6 +121,20 @@ refused() {
 	end_unharmed
 }
 
+# A module's own words may be cut, but never so that what is said with them is lost.
+@test "a module that refuses at length and not in ASCII: it is listed, and the answers are JSON" {
+	demo_root
+	many_restarts
+	rm "$ROOT/lib/hello-0.1.0/modules/listener.so"
+	cp "$build/tests/scenario/.libs/wordy.so" "$ROOT/lib/hello-0.1.0/modules/listener.so"
+	edit_apps 's/intensity: 1000/intensity: 0/'
+	start
+	await_log 'too many restarts'
+	expect 1 relctl -o json status
+	holds 'len(d["workers"]) == 1' 'd["workers"][0]["state"] == "failed"' \
+		'd["workers"][0]["reason"].endswith("xä")' '"?" not in d["workers"][0]["reason"]'
+}
+
 # ---------------------------------------------------------------- descriptions
 # FILE CASE-PREFIX...: each refusal of tests/data in the place of this file, with its position.
 corpus() {

@@ -57,6 +57,16 @@ upgrade_all() {
 	unharmed
 }
 
+@test "a refusal in many words, not in ASCII, is told in JSON" {
+	begin
+	fault words
+	expect 5 relctl -o json upgrade 0.1.1-refuse --rehearse never
+	tool holds 'd["outcome"] == "rolled_back"' '" refused: " in d["error"]["message"]' <<<"$output"
+	expect 0 relctl -o json history
+	holds '" refused: " in d[0]["reason"]'
+	unharmed
+}
+
 @test "a refusal in one worker takes back all eight; nobody is dropped" {
 	begin
 	fault refuse

@@ -17,3 +17,9 @@ tests_scenario_one_of_many_la_SOURCES = tests/scenario/one_of_many.c $(hello_lis
 tests_scenario_one_of_many_la_CPPFLAGS = $(hello_cppflags) -DLISTENER_VSN='"0.1.1-refuse"'
 tests_scenario_one_of_many_la_CFLAGS = $(hello_cflags)
 tests_scenario_one_of_many_la_LDFLAGS = $(hello_ldflags)
+
+check_LTLIBRARIES += tests/scenario/wordy.la
+tests_scenario_wordy_la_SOURCES = tests/scenario/wordy.c
+tests_scenario_wordy_la_CPPFLAGS = $(hello_cppflags)
+tests_scenario_wordy_la_CFLAGS = $(hello_cflags)
+tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listener 0.1.1 with a fault in one of many workers.  What and where is told by a file that the
- * child's arg `fault_file` names: `refuse|crash|hang APPLICATION/CHILD/INDEX`; no file, no fault.
+ * child's arg `fault_file` names: `refuse|words|crash|hang APPLICATION/CHILD/INDEX`; no file, no fault.
  * Used by 70-group.bats in the place of releases/hello's broken ones, which fail in every worker.
  */
 #define _GNU_SOURCE /* as the file that is included below */
@@ -33,6 +33,12 @@ fault_at(struct relw *rw, uint32_t nth, uint32_t of)
 	if (strcmp(fault, "hang") == 0)
 		for (volatile unsigned turns = 0;; turns++)
 			continue;
+	if (strcmp(fault, "words") == 0) {
+		char words[2 * 190 + 1] = ""; /* longer than any buffer for it: it is cut somewhere */
+		for (int i = 0; i < 190; i++)
+			strcat(words, "ä");
+		return relw_refuse(rw, "%s", words);
+	}
 	return strcmp(fault, "refuse") == 0 ? relw_refuse(rw, "%s refuses", relw_worker(rw)) : 0;
 }
 
