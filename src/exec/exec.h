@@ -142,6 +142,8 @@ int exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *o
     struct rel_err *err) RTE_MUST_CHECK;
 void exec_free(struct exec **x);
 
+/* The id that the journal gave it; before exec_start(). */
+void exec_operation_set(struct exec *x, uint64_t operation);
 void exec_start(struct exec *x);
 /* After relupd was killed in the middle: what each worker runs is known (`committed` of each, and
  * `stranded`), `undo` tells whether undoing had been recorded.  Goes forward where anything was

@@ -664,6 +664,14 @@ exec_timer(struct exec *x)
 }
 
 void
+exec_operation_set(struct exec *x, uint64_t operation)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	MUST(x->phase == EXEC_IDLE);
+	x->opt.operation = operation;
+}
+
+void
 exec_start(struct exec *x)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
