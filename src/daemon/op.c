@@ -9,6 +9,8 @@
 
 #include "daemon/op_priv.h"
 
+static void on_record_retry(uv_timer_t *t);
+
 /* ------------------------------------------------------------------ telling the clients */
 
 json_t *
@@ -78,6 +80,7 @@ op_closed(uv_handle_t *h)
 	op_plan_fini(&op->plan);
 	json_decref(op->leaving);
 	json_decref(op->result);
+	json_decref(op->end.result);
 	free(op);
 }
 
@@ -189,6 +192,40 @@ op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct 
 	}
 }
 
+static void
+record_end(struct operation *op)
+{
+	struct rel_err err = REL_ERR_INIT;
+	if (op_journal_end(op, op->end.outcome, op->end.result, &err) == 0) {
+		op_over(op, op->end.outcome, MOVE(op->end.result), &op->end.err);
+		return;
+	}
+	if (!op->end.said) {
+		char text[sizeof(op->text)];
+		snprintf(text, sizeof(text), "the outcome cannot be recorded: %.150s; trying again",
+		    err.text);
+		daemon_log(op->d, "error", op->kind, "%s", text);
+		op_set_phase(op, "record", text);
+	}
+	op->end.said = true;
+	uv_timer_start(&op->timer, on_record_retry, (uint64_t)(EXEC_RECORD_RETRY / DUR_MS), 0);
+}
+
+static void
+on_record_retry(uv_timer_t *t)
+{
+	record_end(t->data);
+}
+
+void
+op_end(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err)
+{
+	op->end.outcome = o;
+	op->end.result = result;
+	op->end.err = *err;
+	record_end(op);
+}
+
 /* ------------------------------------------------------------------ who takes part */
 
 static int
@@ -258,7 +295,6 @@ begin(struct operation *op, struct rel_err *err)
 	size_t n;
 	if (op_take_workers(op, &workers, &n) != 0)
 		return rel_err_nomem(err);
-	op->opt.operation = op->id;
 	op->opt.from = op->from;
 	op->opt.to = op->to;
 	op->opt.instructions = (unsigned)op->plan.script->count;
@@ -298,10 +334,12 @@ try_begin(struct operation *op)
 	if (somebody_starting(op->d) != NULL)
 		return;
 	uv_timer_stop(&op->timer);
-	if (record(op, &err) != 0 || begin(op, &err) != 0) {
+	/* Recorded last: what fails before leaves no row that nobody would end. */
+	if (begin(op, &err) != 0 || record(op, &err) != 0) {
 		fail_before(op, &err);
 		return;
 	}
+	exec_operation_set(op->x, op->id);
 	notify(op); /* now its id is known */
 	exec_start(op->x);
 }
@@ -369,10 +407,7 @@ first_end(struct operation *op, bool well)
 	json_object_set_new(result, "total_us",
 	    json_integer((rel_wall_now() - op->at) / 1000));
 	json_object_set_new(result, "error", error);
-	struct rel_err jerr = REL_ERR_INIT;
-	if (op_journal_end(op, o, result, &jerr) != 0)
-		daemon_log(op->d, "error", op->kind, "the outcome could not be recorded: %s", jerr.text);
-	op_over(op, o, result, &err);
+	op_end(op, o, result, &err);
 }
 
 static void
@@ -410,11 +445,7 @@ first_start(struct operation *op)
 	}
 	json_t *result = op_unchanged_result(op->to);
 	json_object_set_new(result, "error", proto_err_json(&err));
-	struct rel_err jerr = REL_ERR_INIT;
-	if (op_journal_end(op, EXEC_UNCHANGED, result, &jerr) != 0)
-		daemon_log(d, "error", op->kind, "%s", jerr.text);
-	json_decref(result);
-	fail_before(op, &err);
+	op_end(op, EXEC_UNCHANGED, result, &err);
 }
 
 /* ------------------------------------------------------------------ requests */
@@ -548,7 +579,7 @@ void
 op_poke(struct daemon *d)
 {
 	struct operation *op = d->op;
-	if (op == NULL || op->ended)
+	if (op == NULL || op->ended || op->end.result != NULL)
 		return;
 	if (op->first) {
 		if (sup_all_running(d->sup))

@@ -18,6 +18,12 @@ struct operation {
 	struct exec *x;               /* NULL: waits for workers that are starting */
 	json_t *leaving;              /* {worker: true}: told of the end, still to drop what is over */
 	json_t *result;               /* NULL until the outcome is recorded */
+	struct {                      /* an end without the interpreter: see op_end() */
+		json_t *result;       /* not NULL: it waits to be recorded; owned */
+		enum exec_outcome outcome;
+		struct rel_err err;
+		bool said;            /* that the journal fails */
+	} end;
 	bool first;                   /* the first start of a release on an empty root */
 	bool ended;
 	char phase[16], text[256];
@@ -37,6 +43,9 @@ int op_take_workers(struct operation *op, struct exec_worker **ret, size_t *ret_
 void op_workers_free(struct exec_worker *list, size_t n);
 json_t *op_unchanged_result(const char *version); /* the result object of formats.md, all at rest */
 void op_first_wait(struct operation *op);         /* the first start: until all workers run */
+/* Ends an operation that the interpreter does not run: records the outcome, again and again until it
+ * can be, and then goes on to op_over().  Takes result. */
+void op_end(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
 /* The operation is over: tells who waits, and drops it. */
 void op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
 

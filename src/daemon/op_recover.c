@@ -216,10 +216,7 @@ op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 	json_object_set_new(result, "outcome", json_string("mixed"));
 	json_object_set_new(result, "to", json_string(op->to));
 	json_object_set_new(result, "error", proto_err_json(err));
-	struct rel_err jerr = REL_ERR_INIT;
-	if (op_journal_end(op, EXEC_MIXED, result, &jerr) != 0)
-		daemon_log(d, "error", op->kind, "%s", jerr.text);
-	op_over(op, EXEC_MIXED, result, err);
+	op_end(op, EXEC_MIXED, result, err);
 	sup_hold_starts(d->sup, false);
 	return 0;
 }

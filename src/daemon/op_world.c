@@ -162,9 +162,27 @@ w_log(void *ctx, const char *level, const char *text)
 }
 
 static bool
-w_all_running(void *ctx, const char **ret_name)
+w_runs(void *ctx, struct exec_worker *w)
 {
-	return op_all_running(ctx, ret_name);
+	const struct sup_worker *sw = w->ref;
+	(void)ctx;
+	return sup_worker_runs(sw) || sw->state == SUP_ENDED;
+}
+
+/* Which of them ran when the operation began is not known; those that fail again and again did not. */
+static bool
+w_found_again(void *ctx, const char **ret_name)
+{
+	struct operation *op = ctx;
+	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
+		const struct sup_worker *w = sup_at(op->d->sup, i);
+		bool fails = w->state == SUP_WAITING && w->failed;
+		if (sup_worker_runs(w) || w->state == SUP_ENDED || fails)
+			continue;
+		*ret_name = w->name;
+		return false;
+	}
+	return true;
 }
 
 static int
@@ -181,6 +199,6 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 
 const struct exec_ops op_world = {.send_json = w_send_json, .send_frame = w_send_frame,
     .modules = w_modules, .kill = w_kill, .replace = w_replace, .hold_starts = w_hold_starts,
-    .all_running = w_all_running, .map_step = w_map_step, .timer = w_timer, .now = w_now,
+    .runs = w_runs, .found_again = w_found_again, .map_step = w_map_step, .timer = w_timer, .now = w_now,
     .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
     .log = w_log, .done = w_done};

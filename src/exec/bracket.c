@@ -266,7 +266,7 @@ bracket_timer_set(struct exec *x)
 	x->ops->timer(x->ctx, at > now ? at : now + DUR_MS);
 }
 
-void
+bool
 exec_bracket_begin(struct exec *x)
 {
 	wake_drain(x);
@@ -287,12 +287,10 @@ exec_bracket_begin(struct exec *x)
 			atomic_store(&x->decision.cells[i].phase, PROTO_PHASE_RUNNING);
 	}
 	x->unbuilt = x->waiting;
+	if (x->waiting == 0)
+		return false;
 	if (!step_of(x)->barrier_worker)
 		atomic_store(&exec_word(x, x->step, x->undoing, 0)->need, (uint32_t)x->waiting);
-	if (x->waiting == 0) {
-		exec_bracket_over(x);
-		return;
-	}
 	x->changed = true;
 	x->bracket_sent = x->ops->now(x->ctx);
 	for (size_t i = 0; i < x->count; i++)
@@ -305,9 +303,10 @@ exec_bracket_begin(struct exec *x)
 		rel_err_set(&err, REL_E_WORKER_SILENT, 
 		    "the bracket of instruction %u: a worker cannot be reached", step_of(x)->index + 1);
 		abort_bracket(x, &err);
-		return;
+		return true;
 	}
 	bracket_timer_set(x);
+	return true;
 }
 
 /* ------------------------------------------------------------------ answers */
@@ -335,8 +334,9 @@ exec_replace(struct exec *x, struct exec_worker *w, const char *why)
 	    x->opt.from);
 	left(x, w);
 	w->alive = false;
-	x->deaths = true;
-	json_array_append_new(x->killed, json_string(w->name));
+	if (!w->killed)
+		json_array_append_new(x->killed, json_string(w->name));
+	w->killed = true;
 	x->ops->replace(x->ctx, w);
 }
 

@@ -99,14 +99,18 @@ struct exec_ops {
 	/* The members of `modules` (MODULE of proto.h) that this worker may need in the new code. */
 	json_t *(*modules)(void *ctx, struct exec_worker *w);
 	void (*kill)(void *ctx, struct exec_worker *w);     /* SIGKILL: it overran its deadline */
-	void (*replace)(void *ctx, struct exec_worker *w);  /* SIGKILL, and start by the map */
+	/* SIGKILL, and start by the map; one that waits for its start is started without delay. */
+	void (*replace)(void *ctx, struct exec_worker *w);
 	void (*hold_starts)(void *ctx, bool hold);
-	/* Every worker runs (also those that died meanwhile)?  Else *ret_name names one that does not. */
-	bool (*all_running)(void *ctx, const char **ret_name);
+	bool (*runs)(void *ctx, struct exec_worker *w);
+	/* In a recovery: those run that were lost with the earlier relupd?  Else *ret_name names one. */
+	bool (*found_again)(void *ctx, const char **ret_name);
 	/* The map who starts with what: the loads of a step are in force now, or no more. */
 	void (*map_step)(void *ctx, const struct exec_step *st, bool undo);
 	void (*timer)(void *ctx, mono_ns_t at);             /* 0: cancel; one timer */
 	mono_ns_t (*now)(void *ctx);
+	/* Both block, and are tried again every EXEC_RECORD_RETRY.  Nothing is undone before it is
+	 * recorded that undoing begins. */
 	int (*journal_undo)(void *ctx, struct rel_err *err);
 	/* Records outcome and result durably, before the client hears it.  Where it fails, the
 	 * operation goes on until it can be recorded: it is tried again every EXEC_RECORD_RETRY. */
@@ -129,7 +133,8 @@ struct exec_options {
 #define EXEC_LEASE_EXTRA     (2 * DUR_S) /* a worker's lease = max_pause + this */
 #define EXEC_PREPARE_TIMEOUT (60 * DUR_S)
 #define EXEC_REHEARSE_EXTRA  (2 * DUR_S) /* a rehearsal's deadline = max_pause a step + this */
-#define EXEC_SETTLE_TIMEOUT  (15 * DUR_S) /* replaced workers must run again by then, else: mixed */
+#define EXEC_SETTLE_TIMEOUT  (75 * DUR_S) /* replaced workers run again by then (hello and ready have
+                                             70 s, see sup.h), else: undo, of an undo: mixed */
 #define EXEC_RECORD_RETRY    (1 * DUR_S)
 #define EXEC_REHEARSALS      4           /* at once: each one taxes its serving worker */
 
@@ -142,6 +147,8 @@ int exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *o
     struct rel_err *err) RTE_MUST_CHECK;
 void exec_free(struct exec **x);
 
+/* The id that the journal gave it; before exec_start(). */
+void exec_operation_set(struct exec *x, uint64_t operation);
 void exec_start(struct exec *x);
 /* After relupd was killed in the middle: what each worker runs is known (`committed` of each, and
  * `stranded`), `undo` tells whether undoing had been recorded.  Goes forward where anything was

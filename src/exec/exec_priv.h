@@ -15,6 +15,7 @@ enum exec_phase {
 	EXEC_PREPARE,                 /* also: handing new decision memory to adopted workers */
 	EXEC_BUILD,                   /* a bracket before its decision */
 	EXEC_RESUME,                  /* after it: the workers report */
+	EXEC_UNDO,                    /* to be taken back, which could not be recorded yet */
 	EXEC_SETTLE,                  /* workers that died are on their way back */
 	EXEC_RECORD,                  /* over, but the outcome could not be recorded yet */
 	EXEC_ENDED,
@@ -32,7 +33,6 @@ struct exec {
 	bool recovering;              /* an operation of an earlier relupd: PREPARE hands out words */
 	bool undoing;
 	bool changed;                 /* a bracket was sent: from here failure is rolled_back */
-	bool deaths;                  /* some worker died or was replaced: settle before the end */
 	unsigned step;                /* index into script->steps */
 	size_t waiting;               /* workers whose answer is due */
 	size_t unbuilt;               /* of these, in a bracket: not yet built */
@@ -40,6 +40,7 @@ struct exec {
 	size_t running_rehearsals, next_rehearsal;
 	struct proto_decision decision;
 	uint32_t *word_base;          /* per step: its first word; layout in message.c */
+	uint32_t *members;            /* of steps with a word a worker, the one of word_base at half it */
 	int eventfd;
 	mono_ns_t started, bracket_sent, decided;
 	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
@@ -63,7 +64,7 @@ json_t *exec_prepare_body(struct exec *x, size_t worker);
 json_t *exec_adopt_body(struct exec *x, size_t worker);
 
 /* bracket.c */
-void exec_bracket_begin(struct exec *x);
+bool exec_bracket_begin(struct exec *x); /* false: the step concerns nobody */
 void exec_bracket_frame(struct exec *x, size_t worker, const struct proto_frame *f);
 void exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how);
 void exec_bracket_timer(struct exec *x);

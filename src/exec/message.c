@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What goes out before the first bracket: the decision memory and the bodies of rehearse and
  * prepare.  Words of a step, from word_base: a group has two (forward, undo); with a word per worker
- * it has two for each worker, in the order of x->workers.
+ * it has two for each worker that it concerns, in the order of x->workers.  A step that concerns
+ * nobody has none.
  */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include "exec/exec_priv.h"
-
-#define WORDS_MAX (4u * 1024u * 1024u) /* 256 MiB of words: beyond that a script is refused */
 
 bool
 exec_step_self(const struct exec *x, unsigned step)
@@ -26,28 +25,53 @@ exec_step_workers(const struct exec *x, unsigned step)
 	return n;
 }
 
+/* The members of a step, at half its first word: all words before it come in pairs. */
+static void
+members_list(struct exec *x, unsigned step)
+{
+	uint32_t at = x->word_base[step] / 2;
+	for (size_t i = 0; x->script->steps[step].barrier_worker && i < x->count; i++)
+		if (x->workers[i].concerned[step])
+			x->members[at++] = (uint32_t)i;
+}
+
 int
 exec_decision_make(struct exec *x, struct rel_err *err)
 {
 	uint64_t words = 0;
 	for (unsigned s = 0; s < x->script->step_count; s++) {
+		size_t n = exec_step_workers(x, s);
 		x->word_base[s] = (uint32_t)words;
-		words += x->script->steps[s].barrier_worker ? 2 * x->count : 2;
-		if (words > WORDS_MAX)
+		words += 2 * (x->script->steps[s].barrier_worker ? n : n > 0);
+		if (words > PROTO_WORDS_MAX)
 			return rel_err_set(err, REL_E_LIMIT,
 			    "the script has too many steps for %zu workers", x->count);
 	}
+	x->word_base[x->script->step_count] = (uint32_t)words;
+	x->members = calloc(words / 2 + 1, sizeof(*x->members));
+	if (x->members == NULL)
+		return rel_err_nomem(err);
+	for (unsigned s = 0; s < x->script->step_count; s++)
+		members_list(x, s);
 	/* An empty script, or loads that concern nobody, still make an operation: one word is spare. */
 	return proto_decision_new(words > 0 ? (uint32_t)words : 1, (uint32_t)x->count, &x->decision, err);
 }
 
+/* Asked for each worker in a bracket: the list of members is searched by halves. */
 static uint32_t
 word_index(const struct exec *x, unsigned step, bool undo, size_t worker)
 {
-	uint32_t at = x->word_base[step];
-	if (x->script->steps[step].barrier_worker)
-		at += 2 * (uint32_t)worker;
-	return at + undo;
+	uint32_t lo = x->word_base[step] / 2, hi = x->word_base[step + 1] / 2;
+	MUST(lo < hi);
+	while (x->script->steps[step].barrier_worker && x->members[lo] != worker) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		MUST(mid > lo);
+		if (x->members[mid] <= worker)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return 2 * lo + undo;
 }
 
 struct proto_word *

@@ -14,6 +14,7 @@
 
 static void prepare_begin(struct exec *x);
 static void undo_begin(struct exec *x);
+static void undo_steps(struct exec *x);
 static void undo_next(struct exec *x);
 static void settle(struct exec *x);
 
@@ -129,6 +130,7 @@ exec_free(struct exec **xp)
 	MUST_OBJ(x, EXEC_MAGIC);
 	workers_free(x->workers, x->count);
 	free(x->word_base);
+	free(x->members);
 	free(x->by_ref);
 	proto_decision_fini(&x->decision);
 	rel_fd_close(&x->eventfd);
@@ -292,6 +294,18 @@ on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 
 /* ------------------------------------------------------------------ prepare */
 
+/* A loop, and no bracket calls the next: a script may have thousands of steps that concern nobody. */
+static void
+steps_go_on(struct exec *x)
+{
+	for (; x->step < x->script->step_count; x->step++) {
+		if (exec_bracket_begin(x))
+			return;
+		x->ops->map_step(x->ctx, &x->script->steps[x->step], false);
+	}
+	settle(x);
+}
+
 static void
 steps_begin(struct exec *x)
 {
@@ -301,10 +315,7 @@ steps_begin(struct exec *x)
 		exec_show(x, "bracket", "%zu step%s", x->script->step_count,
 		    x->script->step_count == 1 ? "" : "s");
 	x->step = 0;
-	if (x->script->step_count == 0)
-		settle(x);
-	else
-		exec_bracket_begin(x);
+	steps_go_on(x);
 }
 
 /* After relupd came back.  Who could not be handed the words cannot take part in any bracket, so
@@ -313,7 +324,7 @@ static void
 adopt_ended(struct exec *x)
 {
 	if (x->undoing)
-		undo_next(x);
+		undo_steps(x);
 	else if (x->err.code != REL_OK)
 		undo_begin(x);
 	else
@@ -412,14 +423,38 @@ on_prepared(struct exec *x, struct exec_worker *w, const json_t *body)
 /* ------------------------------------------------------------------ steps and undo */
 
 static void
+undo_steps(struct exec *x)
+{
+	x->undoing = true;
+	x->step = (unsigned)x->script->step_count;
+	undo_next(x);
+}
+
+/* Nobody goes back before it is recorded: a recovery would go forward again, a second time round.
+ * No worker is at rest, so that there is time to try again. */
+static void
+undo_record(struct exec *x)
+{
+	struct rel_err err = REL_ERR_INIT;
+	x->phase = EXEC_UNDO;
+	if (x->ops->journal_undo(x->ctx, &err) == 0) {
+		x->unrecorded = false;
+		undo_steps(x);
+		return;
+	}
+	if (!x->unrecorded) {
+		exec_say(x, "error", "that undoing begins cannot be recorded: %s; trying again", err.text);
+		exec_show(x, "undo", "that it begins cannot be recorded: %s; trying again", err.text);
+	}
+	x->unrecorded = true;
+	x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_RECORD_RETRY);
+}
+
+static void
 undo_begin(struct exec *x)
 {
 	exec_show(x, "undo", "taking it back: %s", x->err.text);
-	struct rel_err err = REL_ERR_INIT;
-	if (x->ops->journal_undo(x->ctx, &err) != 0)
-		exec_say(x, "error", "cannot record that undoing begins (%s); going on", err.text);
-	x->undoing = true;
-	undo_next(x);
+	undo_record(x);
 }
 
 static bool
@@ -445,18 +480,18 @@ replace_some(struct exec *x, unsigned step)
 	}
 }
 
-/* From the last step to the first. */
+/* From the last step to the first.  The step of a bracket that is over is looked at again: who was too
+ * busy for it may run the new code still. */
 static void
 undo_next(struct exec *x)
 {
-	for (unsigned s = (unsigned)x->script->step_count; s-- > 0;) {
+	unsigned n = (unsigned)x->script->step_count;
+	for (unsigned s = x->step < n ? x->step + 1 : n; s-- > 0;) {
+		x->step = s;
 		x->ops->map_step(x->ctx, &x->script->steps[s], true);
 		replace_some(x, s);
-		if (!committed_anywhere(x, s))
-			continue;
-		x->step = s;
-		exec_bracket_begin(x);
-		return;
+		if (committed_anywhere(x, s) && exec_bracket_begin(x))
+			return;
 	}
 	settle(x);
 }
@@ -496,15 +531,26 @@ exec_bracket_over(struct exec *x)
 		undo_next(x);
 	} else if (x->aborted || x->err.code != REL_OK) {
 		undo_begin(x);
-	} else if (++x->step < x->script->step_count) {
-		exec_bracket_begin(x);
 	} else {
-		x->step = (unsigned)x->script->step_count;
-		settle(x);
+		x->step++;
+		steps_go_on(x);
 	}
 }
 
 /* ------------------------------------------------------------------ settling */
+
+/* Those run again that died or were replaced in this operation, and in a recovery those that were lost
+ * with the earlier relupd.  One that did not run when it began is not its business. */
+static bool
+all_back(const struct exec *x, const char **ret_name)
+{
+	for (size_t i = 0; i < x->count; i++)
+		if (!x->workers[i].alive && !x->ops->runs(x->ctx, &x->workers[i])) {
+			*ret_name = x->workers[i].name;
+			return false;
+		}
+	return !x->recovering || x->ops->found_again(x->ctx, ret_name);
+}
 
 /* Workers that died or were replaced must run again before the outcome is told. */
 static void
@@ -512,7 +558,7 @@ settle(struct exec *x)
 {
 	x->ops->hold_starts(x->ctx, false);
 	const char *who;
-	if (!x->deaths || x->ops->all_running(x->ctx, &who)) {
+	if (all_back(x, &who)) {
 		end(x);
 		return;
 	}
@@ -534,16 +580,33 @@ static void
 settle_timer(struct exec *x)
 {
 	const char *who = "?";
-	if (x->ops->all_running(x->ctx, &who)) {
+	if (all_back(x, &who)) {
 		end(x);
 		return;
 	}
-	x->mixed = true;
 	struct rel_err err = REL_ERR_INIT;
 	rel_err_set(&err, REL_E_START_FAILED, "%s does not run in %s", who,
-	    x->err.code == REL_OK ? x->opt.to : x->opt.from);
+	    x->undoing ? x->opt.from : x->opt.to);
 	exec_fail(x, &err);
-	end(x);
+	if (x->undoing) {
+		x->mixed = true;
+		end(x);
+		return;
+	}
+	/* The new release does not start, the old one did: back, and those that were started by the new
+	 * map, or wait to be, are started by the old one. */
+	x->ops->hold_starts(x->ctx, true);
+	for (size_t i = 0; i < x->count; i++) {
+		struct exec_worker *w = &x->workers[i];
+		if (w->alive)
+			continue;
+		if (!w->killed && x->ops->runs(x->ctx, w)) {
+			json_array_append_new(x->killed, json_string(w->name));
+			w->killed = true;
+		}
+		x->ops->replace(x->ctx, w);
+	}
+	undo_begin(x);
 }
 
 /* ------------------------------------------------------------------ what comes in */
@@ -598,7 +661,6 @@ exec_gone(struct exec *x, void *ref, bool fault, const char *how)
 		return false;
 	struct exec_worker *w = &x->workers[i];
 	w->alive = false;
-	x->deaths = true;
 	if (x->phase == EXEC_REHEARSE) {
 		rehearsal_ended(x, w);
 	} else if (x->phase == EXEC_PREPARE && w->waiting) {
@@ -654,6 +716,9 @@ exec_timer(struct exec *x)
 	case EXEC_SETTLE:
 		settle_timer(x);
 		break;
+	case EXEC_UNDO:
+		undo_record(x);
+		break;
 	case EXEC_RECORD:
 		record(x);
 		break;
@@ -661,6 +726,14 @@ exec_timer(struct exec *x)
 	case EXEC_ENDED:
 		break;
 	}
+}
+
+void
+exec_operation_set(struct exec *x, uint64_t operation)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	MUST(x->phase == EXEC_IDLE);
+	x->opt.operation = operation;
 }
 
 void
@@ -672,9 +745,7 @@ exec_start(struct exec *x)
 	x->ops->hold_starts(x->ctx, true);
 	/* Without a worker to change only the map changes. */
 	if (x->count == 0) {
-		for (unsigned s = 0; s < x->script->step_count; s++)
-			x->ops->map_step(x->ctx, &x->script->steps[s], false);
-		settle(x);
+		steps_begin(x);
 		return;
 	}
 	rehearse_begin(x);
@@ -692,7 +763,6 @@ exec_recover(struct exec *x, bool undo)
 	struct rel_err err = REL_ERR_INIT;
 	x->changed = any || undo;
 	x->recovering = true;
-	x->deaths = true; /* who died meanwhile, or is silent, counts: see settle() */
 	if (!any || undo) {
 		rel_err_set(&err, REL_E_CUT_SHORT, "relupd ended in the middle of the operation");
 		exec_fail(x, &err);

@@ -14,8 +14,7 @@
 
 #include "proto/proto.h"
 
-#define COUNT_MAX 65536u /* words, and cells: more is nobody's plan */
-#define SEALS	  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct header {
 	_Alignas(64) uint32_t magic;
@@ -59,10 +58,10 @@ point(struct proto_decision *d, uint32_t words, uint32_t cells)
 int
 proto_decision_new(uint32_t words, uint32_t cells, struct proto_decision *ret, struct rel_err *err)
 {
-	if (words == 0 || words > COUNT_MAX || cells > COUNT_MAX)
+	if (words == 0 || words > PROTO_WORDS_MAX || cells > PROTO_CELLS_MAX)
 		return rel_err_set(err, REL_E_LIMIT,
-		    "%u decision words and %u cells: 1 to %u are possible", words, cells,
-		    COUNT_MAX);
+		    "%u decision words and %u cells: 1 to %u and up to %u are possible", words, cells,
+		    PROTO_WORDS_MAX, PROTO_CELLS_MAX);
 	size_t size = map_size(words, cells);
 	CLEANUP(rel_fd_close)
 	int fd = memfd_create("relup-decision", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -90,7 +89,7 @@ proto_decision_map(int memfd, struct proto_decision *ret, struct rel_err *err)
 		return rel_err_set(
 		    err, REL_E_PROTOCOL, "the decision memory is not a sealed memfd");
 	if ((size_t)st.st_size < sizeof(struct header) ||
-	    (size_t)st.st_size > map_size(COUNT_MAX, COUNT_MAX))
+	    (size_t)st.st_size > map_size(PROTO_WORDS_MAX, PROTO_CELLS_MAX))
 		return rel_err_set(
 		    err, REL_E_PROTOCOL, "the decision memory has %jd bytes", (intmax_t)st.st_size);
 	struct proto_decision d;
@@ -98,8 +97,8 @@ proto_decision_map(int memfd, struct proto_decision *ret, struct rel_err *err)
 		return -1;
 	/* Copied first: the peer could change the counts between check and use. */
 	struct header h = *(const volatile struct header *)d.map;
-	if (h.magic != PROTO_DECISION_MAGIC || h.word_count == 0 || h.word_count > COUNT_MAX ||
-	    h.cell_count > COUNT_MAX || map_size(h.word_count, h.cell_count) != d.map_size) {
+	if (h.magic != PROTO_DECISION_MAGIC || h.word_count == 0 || h.word_count > PROTO_WORDS_MAX ||
+	    h.cell_count > PROTO_CELLS_MAX || map_size(h.word_count, h.cell_count) != d.map_size) {
 		proto_decision_fini(&d);
 		return rel_err_set(err, REL_E_PROTOCOL, "the decision memory has a wrong header");
 	}

@@ -62,6 +62,9 @@
  * compare-and-swap from UNDECIDED; whoever reads it obeys it. */
 #define PROTO_DECISION_MAGIC 0x64656364u
 
+#define PROTO_WORDS_MAX (4u * 1024u * 1024u) /* 256 MiB: more is nobody's plan */
+#define PROTO_CELLS_MAX 65536u
+
 enum proto_word_value { PROTO_UNDECIDED = 0, PROTO_COMMIT = 1, PROTO_ABORT = 2 };
 
 /* A group counts itself: the worker that makes `built` reach `need` tells relupd (BUILT), the others

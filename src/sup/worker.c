@@ -314,8 +314,13 @@ sup_lost(struct sup *s, struct sup_worker *w, pid_t pid, uint64_t start_time)
 void
 sup_replace(struct sup *s, struct sup_worker *w)
 {
-	if (w->pid == 0)
-		return; /* the next start takes the map as it is */
+	if (w->pid == 0) { /* the next start takes the map as it is; who waits for it waits no longer */
+		w->failed = false;
+		w->backoff = 0;
+		if (w->state == SUP_WAITING)
+			s->ops->timer(s->ctx, w, 0);
+		return;
+	}
 	w->restart_free = w->replaced = true;
 	s->ops->kill(s->ctx, w, SIGKILL);
 }

@@ -337,11 +337,12 @@ START_TEST(undo_not_recorded)
 {
 	struct world *w = new_without_rehearsal("gg", 2);
 	w->fakes[0].act[0][1] = ACT_REFUSE;
-	w->fail_undo = 1;
+	w->fail_undo = 3;
 	world_start(w);
 	world_check(w);
-	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK); /* going on is better than standing still */
-	ck_assert(world_logged(w, "cannot record that undoing begins"));
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
+	ck_assert(world_logged(w, "that undoing begins cannot be recorded"));
+	ck_assert_int_ge(world_figure(w, "total_us"), 3 * EXEC_RECORD_RETRY / 1000);
 	world_free(w);
 }
 END_TEST
@@ -361,6 +362,40 @@ START_TEST(settle_to_mixed)
 		ck_assert(world_logged(w, "also: a/c/2 does not run in 1"));
 	else
 		ck_assert_str_eq(w->err.text, "a/c/2 does not run in 2");
+	ck_assert_uint_eq(w->undos, 1);
+	world_free(w);
+}
+END_TEST
+
+/* One that starts in the old release alone: back, and it runs there. */
+START_TEST(does_not_start_in_the_new)
+{
+	struct world *w = new_without_rehearsal(_i == 0 ? "gl" : "xl", 3);
+	w->fakes[2].act[0][0] = ACT_DIE_REST;
+	w->fakes[1].act[0][0] = ACT_DIE_REST; /* this one starts, and is started again for the old */
+	w->fakes[2].old_only = true;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
+	ck_assert_str_eq(w->err.text, "a/c/2 does not run in 2");
+	ck_assert_uint_eq(w->fakes[1].starts, 2);
+	ck_assert_uint_eq(w->fakes[2].starts, 1);
+	world_free(w);
+}
+END_TEST
+
+/* A worker that failed before the operation began is nobody's reason to call it mixed. */
+START_TEST(bystander_stays_down)
+{
+	struct world *w = new_without_rehearsal("g", 3);
+	w->fakes[0].alive = false;
+	w->fakes[0].bystander = w->fakes[0].stays_down = true;
+	w->fakes[2].act[0][0] = _i == 0 ? ACT_DIE_REST : ACT_CRASH;
+	mono_ns_t began = w->now;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_ROLLED_BACK);
+	ck_assert_int_lt(w->now - began, DUR_S);
 	world_free(w);
 }
 END_TEST
@@ -592,6 +627,8 @@ main(void)
 	tcase_add_loop_test(t, unreachable_in_the_bracket, 0, 2);
 	tcase_add_test(t, undo_not_recorded);
 	tcase_add_loop_test(t, settle_to_mixed, 0, 2);
+	tcase_add_loop_test(t, does_not_start_in_the_new, 0, 2);
+	tcase_add_loop_test(t, bystander_stays_down, 0, 2);
 	tcase_add_test(t, group_deadline);
 	tcase_add_test(t, killed_at_its_own_deadline);
 	tcase_add_test(t, suspend_timeout);

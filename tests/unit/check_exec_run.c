@@ -129,6 +129,24 @@ START_TEST(words)
 }
 END_TEST
 
+/* Steps that concern nobody cost neither stack nor words, however many. */
+START_TEST(idle_steps)
+{
+	struct world *w = world_new("gl", 2);
+	w->idle = 50000;
+	w->opt.rehearse = EXEC_REHEARSE_NEVER;
+	if (_i == 1)
+		w->fakes[1].act[0][1] = ACT_REFUSE;
+	world_make(w);
+	exec_start(w->x);
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_ROLLED_BACK);
+	ck_assert_uint_eq(w->fakes[0].memory.word_count, 2 + 2 * 2);
+	world_free(w);
+}
+END_TEST
+
 static bool
 first_runs_new(const struct world *w)
 {
@@ -371,6 +389,7 @@ main(void)
 	tcase_add_test(t, no_step);
 	tcase_add_test(t, only_who_is_concerned);
 	tcase_add_test(t, words);
+	tcase_add_loop_test(t, idle_steps, 0, 2);
 	tcase_add_loop_test(t, barrier_group_and_worker, 0, 2);
 	tcase_add_test(t, figures);
 	tcase_add_loop_test(t, fails_before_any_pause, 0, 8);

@@ -68,9 +68,9 @@ START_TEST(decision_memory_has_limits)
 	ck_assert_int_eq(proto_decision_new(0, 1, &d, &err), -1);
 	ck_assert_int_eq(err.code, REL_E_LIMIT);
 	rel_err_clear(&err);
-	ck_assert_int_eq(proto_decision_new(65537, 1, &d, &err), -1);
+	ck_assert_int_eq(proto_decision_new(PROTO_WORDS_MAX + 1, 1, &d, &err), -1);
 	rel_err_clear(&err);
-	ck_assert_int_eq(proto_decision_new(1, 65537, &d, &err), -1);
+	ck_assert_int_eq(proto_decision_new(1, PROTO_CELLS_MAX + 1, &d, &err), -1);
 }
 END_TEST
 

@@ -52,6 +52,8 @@ struct fake {
 	enum answer rehearse, prepare;
 	bool no_json, no_frame;       /* cannot be reached */
 	bool stays_down;              /* does not start again */
+	bool old_only;                /* nor with the new code of step 0 */
+	bool bystander;               /* did not run when the operation began */
 	bool stranded;                /* as in struct exec_worker */
 	bool outside;                 /* a recovery is not told of it: it was silent, or is dead */
 	/* what it is */
@@ -79,7 +81,7 @@ struct world {
 	struct fake *fakes;
 	size_t count;
 	char kinds[WORLD_STEPS + 1];
-	size_t steps;
+	size_t steps, idle;           /* idle ones follow: they concern nobody */
 	mono_ns_t now, timer;
 	struct event *events;
 	size_t event_count, event_cap;
