@@ -183,13 +183,14 @@ void op_attach(struct daemon *d, uint64_t id_or_0, struct rpc_conn *c, json_t *i
 void op_packet(struct daemon *d, struct sup_worker *w, const struct proto_packet *p);
 void op_gone(struct daemon *d, struct sup_worker *w);
 /* A worker that came back holds `state` (hello.operation): of another operation than the present one
- * it has missed the end. */
-void op_tell_missed(struct daemon *d, struct sup_worker *w, const json_t *state);
+ * it has missed the end, of the present one it may have lost an answer, or is late. */
+void op_tell_missed(struct daemon *d, struct sup_worker *w, json_t *state);
 /* The worker has dropped what the operation left over (its `finished` was read). */
 void op_left(struct daemon *d, const struct sup_worker *w);
 void op_poke(struct daemon *d);
 void op_free(struct daemon *d);
 json_t *op_json(const struct daemon *d); /* for status; null where none */
+bool op_in_bracket(const struct daemon *d); /* workers stand still: nothing may take time now */
 /* Goes on with what an earlier relupd left unfinished; workers' hellos were collected in *states:
  * {worker: hello.operation}. */
 int op_recover(struct daemon *d, json_t *states, struct rel_err *err) RTE_MUST_CHECK;

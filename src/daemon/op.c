@@ -78,6 +78,7 @@ op_closed(uv_handle_t *h)
 	struct operation *op = h->data;
 	exec_free(&op->x);
 	op_plan_fini(&op->plan);
+	json_decref(op->late);
 	json_decref(op->leaving);
 	json_decref(op->result);
 	json_decref(op->end.result);
@@ -92,6 +93,12 @@ op_drop(struct operation *op)
 	op->d->op = NULL;
 	uv_timer_stop(&op->timer);
 	uv_close((uv_handle_t *)&op->timer, op_closed);
+}
+
+bool
+op_in_bracket(const struct daemon *d)
+{
+	return d->op != NULL && d->op->x != NULL && exec_in_bracket(d->op->x);
 }
 
 void
@@ -111,7 +118,13 @@ struct operation *
 op_new(struct daemon *d, const char *kind, const char *who, const char *from, const char *to)
 {
 	struct operation *op = calloc(1, sizeof(*op));
-	if (op == NULL || (op->leaving = json_object()) == NULL) {
+	if (op == NULL)
+		return NULL;
+	op->leaving = json_object();
+	op->late = json_object();
+	if (op->leaving == NULL || op->late == NULL) {
+		json_decref(op->leaving);
+		json_decref(op->late);
 		free(op);
 		return NULL;
 	}
@@ -170,6 +183,34 @@ op_left(struct daemon *d, const struct sup_worker *w)
 		tell(op);
 }
 
+/* Workers that came back in the middle and took no part: one that does not stand where the outcome says
+ * starts anew by the map, the others hear that it is over. */
+static void
+settle_late(struct operation *op, enum exec_outcome o)
+{
+	const char *name;
+	json_t *state, *s;
+	json_object_foreach (op->late, name, state) {
+		struct sup_worker *w = sup_find(op->d->sup, name);
+		size_t i, committed = 0;
+		json_array_foreach (json_object_get(state, "steps"), i, s) {
+			const char *text = json_string_value(json_object_get(s, "state"));
+			committed += text != NULL && strcmp(text, "committed") == 0;
+		}
+		bool right = o == EXEC_UPGRADED ? committed == json_array_size(json_object_get(state, "steps"))
+						: committed == 0 || o == EXEC_MIXED;
+		if (w == NULL || w->conn == NULL)
+			continue; /* gone again, or it hears it when it comes */
+		if (right) {
+			op_finish(op->d, w, op->id, committed > 0);
+			continue;
+		}
+		daemon_log(op->d, "warning", name, "came back too late for the operation and does not run what "
+						   "it ended with: it starts anew");
+		sup_replace(op->d->sup, w);
+	}
+}
+
 /* The outcome is recorded and in force.  It is told when the workers have dropped the other code:
  * who asks for the status then sees what the outcome says. */
 void
@@ -181,6 +222,7 @@ op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct 
 	if (o == EXEC_UPGRADED)
 		become(op);
 	op->ended = true;
+	settle_late(op, o);
 	op->result = result;
 	if (result == NULL) {
 		answer_all(op, NULL, err);

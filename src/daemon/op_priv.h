@@ -16,6 +16,7 @@ struct operation {
 	struct exec_options opt;
 	struct op_plan plan;
 	struct exec *x;               /* NULL: waits for workers that are starting */
+	json_t *late;                 /* owned; {worker: hello.operation}: came back and took no part */
 	json_t *leaving;              /* {worker: true}: told of the end, still to drop what is over */
 	json_t *result;               /* NULL until the outcome is recorded */
 	struct {                      /* an end without the interpreter: see op_end() */
@@ -46,6 +47,8 @@ void op_first_wait(struct operation *op);         /* the first start: until all 
 /* Ends an operation that the interpreter does not run: records the outcome, again and again until it
  * can be, and then goes on to op_over().  Takes result. */
 void op_end(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
+/* Tells a worker that an operation is over: confirmed 1, what is not current goes; 0, what was prepared. */
+void op_finish(struct daemon *d, struct sup_worker *w, uint64_t id, bool confirmed);
 /* The operation is over: tells who waits, and drops it. */
 void op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
 

@@ -144,15 +144,26 @@ recover(struct operation *op, const json_t *states, bool undo, struct rel_err *e
 }
 
 void
-op_tell_missed(struct daemon *d, struct sup_worker *w, const json_t *state)
+op_finish(struct daemon *d, struct sup_worker *w, uint64_t id, bool confirmed)
 {
-	json_t *id = json_object_get(state, "operation");
 	struct rel_err err = REL_ERR_INIT;
-	if (id == NULL || (d->op != NULL && json_integer_value(id) == (json_int_t)d->op->id))
-		return;
-	if (wire_send_json(w, "finish", json_pack("{s:O, s:b}", "operation", id, "confirmed", 1), NULL,
-		0, &err) != 0)
+	if (wire_send_json(w, "finish", json_pack("{s:I, s:b}", "operation", (json_int_t)id, "confirmed",
+		confirmed), NULL, 0, &err) != 0)
 		daemon_log(d, "warning", w->name, "%s", err.text);
+}
+
+void
+op_tell_missed(struct daemon *d, struct sup_worker *w, json_t *state)
+{
+	json_int_t id = json_integer_value(json_object_get(state, "operation"));
+	struct operation *op = d->op;
+	if (id <= 0)
+		return;
+	if (op == NULL || op->ended || id != (json_int_t)op->id)
+		op_finish(d, w, (uint64_t)id, true);
+	else if ((op->x == NULL || !exec_reconnected(op->x, w, state)) &&
+	    json_object_set(op->late, w->name, state) != 0)
+		daemon_log(d, "error", w->name, "out of memory: it is not told of the operation's end");
 }
 
 /* relupd may have died between recording an outcome and telling all workers. */
@@ -174,17 +185,31 @@ tell_all_missed(struct daemon *d, json_t *states, uint64_t unfinished)
 static void
 drop_rehearsals(struct daemon *d, json_t *states, uint64_t unfinished)
 {
-	json_t *id = json_integer((json_int_t)unfinished);
-	for (size_t i = 0; id != NULL && i < sup_count(d->sup); i++) {
+	for (size_t i = 0; i < sup_count(d->sup); i++) {
 		struct sup_worker *w = sup_at(d->sup, i);
-		struct rel_err err = REL_ERR_INIT;
-		if (w->conn == NULL || json_object_get(states, w->name) != NULL)
-			continue;
-		if (wire_send_json(w, "finish", json_pack("{s:O, s:b}", "operation", id, "confirmed", 0),
-			NULL, 0, &err) != 0)
-			daemon_log(d, "warning", w->name, "%s", err.text);
+		if (w->conn != NULL && json_object_get(states, w->name) == NULL)
+			op_finish(d, w, unfinished, false);
 	}
-	json_decref(id);
+}
+
+/* Those that hold something of the operation, and whether any of it is in force. */
+static bool
+all_late(struct operation *op, json_t *states)
+{
+	const char *name;
+	json_t *state, *s;
+	size_t i;
+	bool committed = false;
+	json_object_foreach (states, name, state) {
+		if (json_integer_value(json_object_get(state, "operation")) != (json_int_t)op->id)
+			continue;
+		json_object_set(op->late, name, state);
+		json_array_foreach (json_object_get(state, "steps"), i, s) {
+			const char *text = json_string_value(json_object_get(s, "state"));
+			committed |= text != NULL && strcmp(text, "committed") == 0;
+		}
+	}
+	return committed;
 }
 
 int
@@ -212,11 +237,13 @@ op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 	if (recover(op, states, u.undo, err) == 0)
 		return 0;
 	/* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */
+	enum exec_outcome o = all_late(op, states) ? EXEC_MIXED : EXEC_UNCHANGED;
 	json_t *result = op_unchanged_result(op->from);
-	json_object_set_new(result, "outcome", json_string("mixed"));
+	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
+	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
 	json_object_set_new(result, "to", json_string(op->to));
 	json_object_set_new(result, "error", proto_err_json(err));
-	op_end(op, EXEC_MIXED, result, err);
+	op_end(op, o, result, err);
 	sup_hold_starts(d->sup, false);
 	return 0;
 }

@@ -242,6 +242,8 @@ verb_plan(const struct verb_call *v)
 	json_t *j = NULL;
 	if (version == NULL)
 		rel_err_set(&err, REL_E_USAGE, "plan needs a version");
+	else if (op_in_bracket(v->d)) /* it hashes the modules, and workers stand still */
+		rel_err_set(&err, REL_E_BUSY, "an operation is at its changes; ask again when it is over");
 	else
 		j = op_plan_json(v->d, version, &err);
 	answer(v, j, &err);

@@ -399,6 +399,39 @@ exec_bracket_frame(struct exec *x, size_t worker, const struct proto_frame *f)
 		on_done(x, w, f);
 }
 
+/* What hello says of the present step; "none" where it says nothing. */
+static const char *
+reported(const struct exec *x, const json_t *state)
+{
+	size_t i;
+	json_t *s;
+	json_array_foreach (json_object_get(state, "steps"), i, s) {
+		const char *text = json_string_value(json_object_get(s, "state"));
+		if (json_integer_value(json_object_get(s, "step")) == (json_int_t)x->step && text != NULL)
+			return text;
+	}
+	return "none";
+}
+
+/* It speaks to us, so it has left the bracket: with the change made, or without. */
+void
+exec_bracket_reconnected(struct exec *x, size_t worker, const json_t *state)
+{
+	struct exec_worker *w = &x->workers[worker];
+	struct proto_frame f = {.kind = PROTO_DONE, .decided = PROTO_ABORT};
+	if (!w->waiting)
+		return;
+	if (strcmp(reported(x, state), x->undoing ? "undone" : "committed") == 0)
+		f.decided = PROTO_COMMIT;
+	if (f.decided == PROTO_ABORT && !x->undoing) {
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, REL_E_WORKER_SILENT, "%s lost its connection in the bracket of instruction %u",
+		    w->name, step_of(x)->index + 1);
+		exec_fail(x, &err);
+	}
+	on_done(x, w, &f);
+}
+
 void
 exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how)
 {

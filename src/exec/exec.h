@@ -156,6 +156,11 @@ void exec_start(struct exec *x);
 void exec_recover(struct exec *x, bool undo);
 /* A packet of a worker that takes part (rehearsed, prepared, finished, BUILT, DONE). */
 void exec_packet(struct exec *x, void *ref, const struct proto_packet *p);
+/* Do workers stand still just now? */
+bool exec_in_bracket(const struct exec *x);
+/* A worker made its connection anew, so that what was on its way to or from it may be lost; state: what
+ * it says of its operation (hello.operation).  False: it takes no part (any more). */
+bool exec_reconnected(struct exec *x, void *ref, const json_t *state);
 /* A worker's process is gone; fault: by a fault signal (it died of itself).  True: it took part, so
  * that its end counts as the operation's and not as a restart of its own. */
 bool exec_gone(struct exec *x, void *ref, bool fault, const char *how);

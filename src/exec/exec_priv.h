@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's inside: run.c walks the phases, bracket.c runs one bracket, message.c makes what
+ * The interpreter's inside: exec.c is its life, run.c walks the phases, bracket.c runs one bracket, message.c makes what
  * is sent, result.c tells how it ended.
  */
 #ifndef EXEC_EXEC_PRIV_H
@@ -68,6 +68,8 @@ bool exec_bracket_begin(struct exec *x); /* false: the step concerns nobody */
 void exec_bracket_frame(struct exec *x, size_t worker, const struct proto_frame *f);
 void exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how);
 void exec_bracket_timer(struct exec *x);
+/* Its answer may be lost: it stands where it says. */
+void exec_bracket_reconnected(struct exec *x, size_t worker, const json_t *state);
 /* SIGKILL and a start by the map, for a worker that cannot go back live. */
 void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
 

@@ -3,12 +3,8 @@
  */
 #include "config.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "exec/exec_priv.h"
 
@@ -17,129 +13,6 @@ static void undo_begin(struct exec *x);
 static void undo_steps(struct exec *x);
 static void undo_next(struct exec *x);
 static void settle(struct exec *x);
-
-/* ------------------------------------------------------------------ telling */
-
-void
-exec_say(struct exec *x, const char *level, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	x->ops->log(x->ctx, level, text);
-}
-
-void
-exec_show(struct exec *x, const char *phase, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	struct exec_progress p = {.phase = phase, .step = x->step,
-	    .steps = (unsigned)x->script->step_count, .workers = (unsigned)x->count, .text = text};
-	x->ops->progress(x->ctx, &p);
-}
-
-void
-exec_fail(struct exec *x, const struct rel_err *err)
-{
-	if (x->err.code == REL_OK)
-		x->err = *err;
-	else
-		exec_say(x, "warning", "also: %s", err->text);
-}
-
-/* ------------------------------------------------------------------ life */
-
-static int
-by_ref(const void *a, const void *b, void *ctx)
-{
-	const struct exec *x = ctx;
-	uintptr_t p = (uintptr_t)x->workers[*(const uint32_t *)a].ref;
-	uintptr_t q = (uintptr_t)x->workers[*(const uint32_t *)b].ref;
-	return p < q ? -1 : p > q;
-}
-
-static void
-workers_free(struct exec_worker *workers, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free(workers[i].concerned);
-		free(workers[i].committed);
-	}
-	free(workers);
-}
-
-int
-exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
-    struct exec_script *script, struct exec_worker *workers, size_t worker_count, struct exec **ret,
-    struct rel_err *err)
-{
-	struct exec *x = calloc(1, sizeof(*x));
-	if (x == NULL) {
-		exec_script_free(&script);
-		workers_free(workers, worker_count);
-		return rel_err_nomem(err);
-	}
-	x->magic = EXEC_MAGIC;
-	x->ops = ops;
-	x->ctx = ctx;
-	x->opt = *opt;
-	x->script = script;
-	x->workers = workers;
-	x->count = worker_count;
-	x->decision.memfd = -1;
-	x->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	x->killed = json_array();
-	x->word_base = calloc(script->step_count + 1, sizeof(*x->word_base));
-	x->by_ref = calloc(worker_count + 1, sizeof(*x->by_ref));
-	bool ok = x->eventfd >= 0 && x->killed != NULL && x->word_base != NULL && x->by_ref != NULL;
-	/* All memory the undo path needs is taken here, before anything changes. */
-	for (size_t i = 0; i < worker_count; i++) {
-		struct exec_worker *w = &workers[i];
-		w->alive = true;
-		if (w->committed == NULL)
-			w->committed = calloc(script->step_count + 1, sizeof(*w->committed));
-		ok = ok && w->committed != NULL && w->concerned != NULL;
-	}
-	for (size_t i = 0; ok && i < worker_count; i++)
-		x->by_ref[i] = (uint32_t)i;
-	if (ok)
-		qsort_r(x->by_ref, worker_count, sizeof(*x->by_ref), by_ref, x);
-	if (!ok || exec_decision_make(x, err) != 0) {
-		if (err->code == REL_OK)
-			rel_err_nomem(err);
-		exec_free(&x);
-		return -1;
-	}
-	*ret = x;
-	return 0;
-}
-
-void
-exec_free(struct exec **xp)
-{
-	struct exec *x = *xp;
-	*xp = NULL;
-	if (x == NULL)
-		return;
-	MUST_OBJ(x, EXEC_MAGIC);
-	workers_free(x->workers, x->count);
-	free(x->word_base);
-	free(x->members);
-	free(x->by_ref);
-	proto_decision_fini(&x->decision);
-	rel_fd_close(&x->eventfd);
-	json_decref(x->killed);
-	json_decref(x->result);
-	exec_script_free(&x->script);
-	x->magic = 0;
-	free(x);
-}
 
 /* ------------------------------------------------------------------ the end */
 
@@ -648,6 +521,40 @@ exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 		on_rehearsed(x, &x->workers[i], p->body);
 	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_PREPARE)
 		on_prepared(x, &x->workers[i], p->body);
+}
+
+/* Before the first bracket a lost answer ends the operation: nothing has changed, and it can be tried
+ * again at once. */
+static void
+answer_lost(struct exec *x, struct exec_worker *w)
+{
+	struct rel_err err = REL_ERR_INIT;
+	if (!w->waiting)
+		return;
+	rel_err_set(&err, REL_E_WORKER_SILENT, "%s lost its connection before it answered", w->name);
+	exec_fail(x, &err);
+	if (x->phase == EXEC_REHEARSE) {
+		rehearsal_ended(x, w);
+		return;
+	}
+	w->stranded = x->recovering;
+	w->waiting = false;
+	x->waiting--;
+	prepare_ended(x);
+}
+
+bool
+exec_reconnected(struct exec *x, void *ref, const json_t *state)
+{
+	MUST_OBJ(x, EXEC_MAGIC);
+	size_t i = find(x, ref);
+	if (i == x->count || !x->workers[i].alive)
+		return false;
+	if (x->phase == EXEC_REHEARSE || x->phase == EXEC_PREPARE)
+		answer_lost(x, &x->workers[i]);
+	else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME)
+		exec_bracket_reconnected(x, i, state);
+	return true;
 }
 
 /* A dead worker runs no old code: its death alone fails nothing (it starts again by the map), unless
