@@ -172,9 +172,10 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 		rel_err_nomem(&err);
 		return ctl_error(c, &err);
 	}
-	if (ctl_request(c, &rq, &result, &err) != 0)
-		return ctl_error(c, &err);
-	int status = print_result(c, result);
+	int status = ctl_request(c, &rq, &result);
+	if (status >= 0)
+		return status;
+	status = print_result(c, result);
 	json_decref(result);
 	return status;
 }
@@ -268,9 +269,8 @@ call(struct ctl *c, const struct ctl_args *a)
 	}
 	const struct ctl_request rq = {.method = "call",
 	    .params = json_pack("{s:s, s:o}", "worker", a->args[0], "request", request)};
-	if (ctl_request(c, &rq, &result, &err) != 0)
-		return ctl_error(c, &err);
-	return ctl_json(c, result);
+	int status = ctl_request(c, &rq, &result);
+	return status >= 0 ? status : ctl_json(c, result);
 }
 
 static const struct ctl_opt change_opts[] = {

@@ -204,13 +204,18 @@ static void
 verb_plan(const struct verb_call *v)
 {
 	struct rel_err err = REL_ERR_INIT;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
 	const char *version = text_param(v, "version");
 	json_t *j = NULL;
 	if (version == NULL)
 		rel_err_set(&err, REL_E_USAGE, "plan needs a version");
 	else
-		j = op_plan_json(v->d, version, &err);
-	answer(v, j, &err);
+		j = op_plan_json(v->d, version, &p, &err);
+	if (j == NULL && err.code != REL_OK)
+		rpc_problems(v->c, v->id, &p, &err);
+	else
+		answer(v, j, &err);
+	doc_problems_fini(&p);
 }
 
 static int
