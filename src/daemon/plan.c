@@ -225,7 +225,6 @@ op_worker_concerned(const struct sup_worker *w, const struct exec_step *st)
 static json_t *
 worker_plan(const struct op_plan *p, const struct sup_worker *w)
 {
-	json_t *names = json_array();
 	bool restart = false, any = false;
 	for (size_t s = 0; s < p->steps->step_count; s++) {
 		const struct exec_step *st = &p->steps->steps[s];
@@ -233,17 +232,9 @@ worker_plan(const struct op_plan *p, const struct sup_worker *w)
 			continue;
 		any = true;
 		restart |= st->undo_missing;
-		for (size_t i = 0; i < st->suspend_count; i++)
-			json_array_append_new(names, json_sprintf("suspend %s", st->suspends[i]));
-		for (size_t i = 0; i < st->load_count; i++)
-			json_array_append_new(names, json_sprintf("load %s", st->loads[i]));
-		for (size_t i = 0; i < st->change_count; i++)
-			json_array_append_new(names, json_sprintf("code_change %s", st->changes[i].module));
-		for (size_t i = st->suspend_count; i-- > 0;)
-			json_array_append_new(names, json_sprintf("resume %s", st->suspends[i]));
 	}
-	return json_pack("{s:s, s:o, s:n, s:s}", "worker", w->name, "instructions", names,
-	    "forecast_us", "undo", !any ? "none" : restart ? "restart" : "live");
+	return json_pack("{s:s, s:o, s:n, s:s}", "worker", w->name, "instructions",
+	    exec_script_texts(p->script, w->loaded), "forecast_us", "undo", !any ? "none" : restart ? "restart" : "live");
 }
 
 /* As an upgrade to what runs already is no error. */
