@@ -183,6 +183,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind != argc) {
+		fprintf(stderr, "relupd: error: relupd takes no argument `%s`\n", argv[optind]);
 		usage(stderr);
 		return 64;
 	}

@@ -316,7 +316,8 @@ on_start_wait_over(uv_timer_t *t)
 	const char *who = somebody_starting(op->d);
 	struct rel_err err = REL_ERR_INIT;
 	rel_err_set(&err, REL_E_START_FAILED, "%s is not up yet", who != NULL ? who : "a worker");
-	rel_err_hint(&err, "wait for it: `relctl status`; its log is in ROOT/log/");
+	rel_err_hint(&err, "wait for it: `relctl status`; its log is in %s/log/",
+	    store_root_path(op->d->store));
 	fail_before(op, NULL, &err);
 }
 
@@ -332,6 +333,8 @@ rollback_target(struct daemon *d, char *buf, size_t size, struct rel_err *err)
 		rel_err_set(err, REL_E_NO_SUCH_RELEASE,
 		    "there is no release to go back to: none was permanent before %s",
 		    running[0] != '\0' ? running : "this root");
+		if (running[0] == '\0')
+			return rel_err_hint(err, "`relctl upgrade VERSION` starts the first release");
 		return rel_err_hint(err, "`relctl downgrade VERSION` goes to a release of your choice");
 	}
 	snprintf(buf, size, "%s", to);

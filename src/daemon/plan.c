@@ -197,8 +197,10 @@ op_plan_make(struct daemon *d, const char *version, bool insist_down, struct op_
     struct doc_problems *problems, struct rel_err *err)
 {
 	struct op_plan p = {0};
-	if (d->rls == NULL)
-		return rel_err_set(err, REL_E_NO_SUCH_RELEASE, "no release runs on this root");
+	if (d->rls == NULL) {
+		rel_err_set(err, REL_E_NO_SUCH_RELEASE, "no release runs on this root");
+		return rel_err_hint(err, "`relctl upgrade VERSION` starts the first release");
+	}
 	if (make(d, version, insist_down, &p, problems, err) != 0) {
 		op_plan_fini(&p);
 		return -1;
