@@ -266,7 +266,8 @@ count_args(struct parse *p)
 	else
 		return;
 	if (p->err->hint[0] == '\0')
-		rel_err_hint(p->err, "usage: relctl %s %s", v->name, v->synopsis);
+		rel_err_hint(p->err, "usage: relctl %s%s%s", v->name,
+		    v->synopsis[0] != '\0' ? " " : "", v->synopsis);
 }
 
 static int

@@ -24,6 +24,7 @@ struct client {
 	int fd;
 	struct rel_buf in;
 	json_int_t operation;         /* 0: not known yet */
+	struct doc_problems problems; /* all of a document, where relupd's error has several */
 	mono_ns_t deadline;           /* INT64_MAX: none */
 };
 
@@ -170,6 +171,21 @@ on_notification(struct client *cl, const json_t *m)
 		cl->rq->progress(cl->rq->ctx, params);
 }
 
+static void
+take_problems(struct client *cl, const json_t *data)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach (json_object_get(data, "problems"), i, o) {
+		struct rel_err one = REL_ERR_INIT;
+		proto_err_from_json(o, &one);
+		doc_problem_add(&cl->problems, DOC_ERROR, &one);
+	}
+	json_int_t dropped = json_integer_value(json_object_get(data, "dropped"));
+	if (dropped > 0)
+		cl->problems.dropped += (size_t)dropped;
+}
+
 /* 1: answered; 0: connection lost; -1: error. */
 static int
 read_answer(struct client *cl, json_t **ret, struct rel_err *err)
@@ -196,9 +212,10 @@ read_answer(struct client *cl, json_t **ret, struct rel_err *err)
 		}
 		json_t *data = json_object_get(error, "data");
 		const char *text = json_string_value(json_object_get(error, "message"));
-		if (json_is_object(data))
+		if (json_is_object(data)) {
 			proto_err_from_json(data, err);
-		else
+			take_problems(cl, data);
+		} else
 			rel_err_set(err, REL_E_PROTOCOL, "relupd refused the request: %s",
 			    text != NULL ? text : "it did not say why");
 		json_decref(m);
@@ -274,8 +291,9 @@ converse(struct client *cl, json_t **ret, struct rel_err *err)
 }
 
 int
-ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret, struct rel_err *err)
+ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret)
 {
+	struct rel_err err = REL_ERR_INIT;
 	struct client cl = {.c = c, .rq = rq, .fd = -1, .deadline = INT64_MAX};
 	cl.in.limit = PROTO_REPLY_MAX;
 	if (c->timeout != DUR_INFINITY)
@@ -289,12 +307,16 @@ ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret, struct re
 	sigprocmask(SIG_BLOCK, &block, &before);
 	sigaction(SIGINT, &sa, &old_int);
 	sigaction(SIGTERM, &sa, &old_term);
-	int rc = converse(&cl, ret, err);
+	int rc = converse(&cl, ret, &err);
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	rel_fd_close(&cl.fd);
 	rel_buf_fini(&cl.in);
 	json_decref(rq->params);
-	return rc;
+	int status = rc == 0 ? -1
+	    : cl.problems.count > 1 ? ctl_problems(c, &cl.problems)
+				    : ctl_error(c, &err);
+	doc_problems_fini(&cl.problems);
+	return status;
 }

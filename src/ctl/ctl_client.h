@@ -7,7 +7,8 @@
 #include "ctl/ctl.h"
 
 /* Sends one request and waits for its answer; notifications on the way go to `progress` (may be
- * NULL).  Takes `params`.  The answer is a new reference in *ret.
+ * NULL).  Takes `params`.  -1: answered, a new reference in *ret; else relctl's exit status: the
+ * error, or all the problems of a document, was printed.
  * Errors: what relupd answered; REL_E_NO_DAEMON; REL_E_TIMEOUT after --timeout; REL_E_INTERRUPTED
  * after Ctrl-C.  `operation` (may be NULL): a request that begins an operation; once its id is
  * known, a connection that is lost is made again for 10 s and the operation attached to. */
@@ -18,7 +19,6 @@ struct ctl_request {
 	void *ctx;
 	bool operation;
 };
-int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret, struct rel_err *err)
-    RTE_MUST_CHECK;
+int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret) RTE_MUST_CHECK;
 
 #endif

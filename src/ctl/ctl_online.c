@@ -124,7 +124,8 @@ print_failure(struct ctl *c, const json_t *r)
 	rel_err_set(&err, code != REL_OK ? code : REL_E_INTERNAL, "%s%s%s: %s: %s", from,
 	    from[0] != '\0' ? " -> " : "", text_of(r, "to"), outcome, text_of(error, "message"));
 	if (strcmp(outcome, "mixed") == 0)
-		rel_err_hint(&err, "a worker that hangs is ended by `kill PID`: relupd starts it again");
+		rel_err_hint(&err, "a worker that hangs is ended by `kill -KILL PID`, its PID is in `relctl "
+				   "status`: relupd starts it again");
 	else if (text_of(error, "hint")[0] != '\0')
 		rel_err_hint(&err, "%s", text_of(error, "hint"));
 	snprintf(err.file, sizeof(err.file), "%s", text_of(error, "file"));
@@ -172,9 +173,10 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 		rel_err_nomem(&err);
 		return ctl_error(c, &err);
 	}
-	if (ctl_request(c, &rq, &result, &err) != 0)
-		return ctl_error(c, &err);
-	int status = print_result(c, result);
+	int status = ctl_request(c, &rq, &result);
+	if (status >= 0)
+		return status;
+	status = print_result(c, result);
 	json_decref(result);
 	return status;
 }
@@ -194,7 +196,8 @@ check_options(const char *rehearse, const char *pause, dur_ns_t *ret_pause, stru
 	if (pause == NULL)
 		return 0;
 	if (rel_dur_parse(pause, ret_pause, &why) != 0)
-		return rel_err_set(err, REL_E_USAGE, "--max-pause: %s", why.text);
+		return rel_err_set(err, REL_E_USAGE,
+		    "--max-pause: %s (durations are 500ms, 5s, 10m)", why.text);
 	if (*ret_pause < DUR_MS || *ret_pause > 3600 * DUR_S)
 		return rel_err_set(err, REL_E_USAGE, "--max-pause is between 1ms and 1h");
 	return 0;
@@ -268,9 +271,8 @@ call(struct ctl *c, const struct ctl_args *a)
 	}
 	const struct ctl_request rq = {.method = "call",
 	    .params = json_pack("{s:s, s:o}", "worker", a->args[0], "request", request)};
-	if (ctl_request(c, &rq, &result, &err) != 0)
-		return ctl_error(c, &err);
-	return ctl_json(c, result);
+	int status = ctl_request(c, &rq, &result);
+	return status >= 0 ? status : ctl_json(c, result);
 }
 
 static const struct ctl_opt change_opts[] = {

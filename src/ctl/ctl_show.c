@@ -23,9 +23,8 @@ text_of(const json_t *o, const char *key)
 static int
 ask(struct ctl *c, const char *method, json_t *params, json_t **ret)
 {
-	struct rel_err err = REL_ERR_INIT;
 	const struct ctl_request rq = {.method = method, .params = params};
-	return ctl_request(c, &rq, ret, &err) == 0 ? -1 : ctl_error(c, &err);
+	return ctl_request(c, &rq, ret);
 }
 
 /* ------------------------------------------------------------------ status */

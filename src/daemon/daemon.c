@@ -295,7 +295,7 @@ come_back(struct daemon *d, struct rel_err *err)
 }
 
 static int
-boot(struct daemon *d, struct rel_err *err)
+boot(struct daemon *d, struct doc_problems *p, struct rel_err *err)
 {
 	struct store_current cur;
 	if (store_current_get(d->store, &cur, err) != 0)
@@ -308,7 +308,7 @@ boot(struct daemon *d, struct rel_err *err)
 		return 0;
 	}
 	struct rls *r = NULL;
-	if (rls_load(d->store, version, &r, err) != 0)
+	if (rls_load(d->store, version, &r, p, err) != 0)
 		return rel_err_wrap(err, "release %s", version);
 	d->rls = r;
 	if (daemon_runtime_check(d, r, err) != 0)
@@ -357,7 +357,7 @@ on_signal(uv_signal_t *s, int signum)
 }
 
 int
-daemon_open(struct daemon *d, const char *root, struct rel_err *err)
+daemon_open(struct daemon *d, const char *root, struct doc_problems *p, struct rel_err *err)
 {
 	d->magic = DAEMON_MAGIC;
 	d->started = rel_wall_now();
@@ -375,7 +375,7 @@ daemon_open(struct daemon *d, const char *root, struct rel_err *err)
 	    listeners_new(d, &d->listeners, err) != 0 || wire_new(d, &d->wire, err) != 0)
 		return -1;
 	/* The control socket opens last: who reaches it finds a daemon that knows what runs. */
-	if (boot(d, err) != 0 || rpc_new(d, &d->rpc, err) != 0)
+	if (boot(d, p, err) != 0 || rpc_new(d, &d->rpc, err) != 0)
 		return -1;
 	daemon_log(d, "notice", "relupd", "%s up, pid %ld, root %s, release %s", PACKAGE_VERSION,
 	    (long)getpid(), store_root_path(d->store),

@@ -36,8 +36,9 @@ struct rls {
 	struct doc *config;           /* owned; NULL: none */
 	json_t *modules;              /* owned; {module: MODULE of proto.h} */
 };
-int rls_load(struct store *st, const char *version, struct rls **ret, struct rel_err *err)
-    RTE_MUST_CHECK;
+/* Of a document with several errors *err is the first and *p gets all of them. */
+int rls_load(struct store *st, const char *version, struct rls **ret, struct doc_problems *p,
+    struct rel_err *err) RTE_MUST_CHECK;
 void rls_free(struct rls **r);
 /* The application's env with config.yaml applied; new reference, NULL: memory. */
 json_t *rls_env(const struct rls *r, const struct model_app *app);
@@ -86,7 +87,8 @@ struct daemon {
 };
 
 /* daemon.c */
-int daemon_open(struct daemon *d, const char *root, struct rel_err *err) RTE_MUST_CHECK;
+int daemon_open(struct daemon *d, const char *root, struct doc_problems *p, struct rel_err *err)
+    RTE_MUST_CHECK; /* p: as rls_load() */
 int daemon_run(struct daemon *d);
 void daemon_stop(struct daemon *d);
 /* Starts the release on a root that runs none. */
@@ -105,6 +107,9 @@ void ready_tell(struct daemon *d);
 /* log.c: `2026-01-31T12:00:00Z warning hello/listener/0: text` */
 void daemon_log(struct daemon *d, const char *level, const char *who, const char *fmt, ...)
     RTE_PRINTF(4, 5);
+/* An error with its place in front; where *p (may be NULL) holds several, each on a line of its own. */
+void daemon_log_error(struct daemon *d, const char *who, const char *words,
+    const struct doc_problems *p, const struct rel_err *err);
 
 /* proc.c */
 void proc_spawn(struct daemon *d, struct sup_worker *w);
@@ -155,6 +160,9 @@ int rpc_new(struct daemon *d, struct rpc_server **ret, struct rel_err *err) RTE_
 void rpc_free(struct rpc_server **s);
 void rpc_reply(struct rpc_conn *c, json_t *id, json_t *result);      /* takes result, not id */
 void rpc_error(struct rpc_conn *c, json_t *id, const struct rel_err *err);
+/* As rpc_error, with all the errors of *p (may be NULL) where it holds several. */
+void rpc_problems(struct rpc_conn *c, json_t *id, const struct doc_problems *p,
+    const struct rel_err *err);
 void rpc_notify(struct rpc_conn *c, const char *method, json_t *params);
 /* A handle that outlives the connection: turns NULL when the client goes away. */
 struct rpc_waiter {
@@ -206,9 +214,10 @@ struct op_plan {
 	bool down;
 };
 int op_plan_make(struct daemon *d, const char *version, bool insist_down, struct op_plan *ret,
-    struct rel_err *err) RTE_MUST_CHECK;
+    struct doc_problems *p, struct rel_err *err) RTE_MUST_CHECK; /* p: as rls_load() */
 void op_plan_fini(struct op_plan *p);
-json_t *op_plan_json(struct daemon *d, const char *version, struct rel_err *err); /* NULL: error */
+json_t *op_plan_json(struct daemon *d, const char *version, struct doc_problems *p,
+    struct rel_err *err); /* NULL: error */
 /* Does the worker's table hold a module that the step names? */
 bool op_worker_concerned(const struct sup_worker *w, const struct exec_step *st);
 

@@ -29,6 +29,32 @@ one_line(char *text)
 			*p = ' ';
 }
 
+static void
+log_placed(struct daemon *d, const char *who, const char *words, const struct rel_err *err)
+{
+	char at[320] = "";
+	if (err->file[0] != '\0' && err->line > 0)
+		snprintf(at, sizeof(at), "%s:%u:%u: ", err->file, err->line, err->column);
+	else if (err->file[0] != '\0')
+		snprintf(at, sizeof(at), "%s: ", err->file);
+	daemon_log(d, "error", who, "%s%s%s", words, at, err->text);
+}
+
+void
+daemon_log_error(struct daemon *d, const char *who, const char *words, const struct doc_problems *p,
+    const struct rel_err *err)
+{
+	if (p == NULL || p->errors < 2 || p->count == 0) {
+		log_placed(d, who, words, err);
+		return;
+	}
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].severity == DOC_ERROR)
+			log_placed(d, who, words, &p->list[i].err);
+	if (p->dropped > 0)
+		daemon_log(d, "error", who, "%sand %zu more", words, p->dropped);
+}
+
 void
 daemon_log(struct daemon *d, const char *level, const char *who, const char *fmt, ...)
 {

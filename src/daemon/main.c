@@ -44,6 +44,20 @@ complain(const struct rel_err *err)
 	return rel_err_exit(err->code);
 }
 
+/* All errors of the document that stopped the start; the first decides. */
+static int
+complain_all(const struct doc_problems *p, const struct rel_err *err)
+{
+	if (p->errors < 2 || p->count == 0)
+		return complain(err);
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].severity == DOC_ERROR)
+			complain(&p->list[i].err);
+	if (p->dropped > 0)
+		fprintf(stderr, "relupd: and %zu more\n", p->dropped);
+	return rel_err_exit(err->code);
+}
+
 /* Two pipes' worth of sockets a worker: the soft limit of 1024 descriptors is not enough. */
 static void
 raise_limits(void)
@@ -122,15 +136,18 @@ run(const char *root, int foreground)
 	if (!foreground)
 		d.log = open_log(root);
 	int rc = 0;
-	if (daemon_open(&d, root, &err) != 0) {
-		rc = complain(&err);
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	if (daemon_open(&d, root, &p, &err) != 0) {
+		rc = complain_all(&p, &err);
 		if (d.log != NULL)
-			daemon_log(&d, "error", "relupd", "%s", err.text);
+			daemon_log_error(&d, "relupd", "", &p, &err);
+		doc_problems_fini(&p);
 		char status = (char)rc;
 		if (d.ready_fd >= 0 && write(d.ready_fd, &status, 1) != 1)
 			return rc;
 		return rc;
 	}
+	doc_problems_fini(&p);
 	ready_tell(&d);
 	rc = daemon_run(&d);
 	if (d.log != NULL)
@@ -166,6 +183,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind != argc) {
+		fprintf(stderr, "relupd: error: relupd takes no argument `%s`\n", argv[optind]);
 		usage(stderr);
 		return 64;
 	}

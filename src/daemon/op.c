@@ -57,7 +57,8 @@ add_waiter(struct operation *op, struct rpc_conn *c, json_t *id)
 }
 
 static void
-answer_all(struct operation *op, json_t *result, const struct rel_err *err)
+answer_all(struct operation *op, json_t *result, const struct doc_problems *p,
+    const struct rel_err *err)
 {
 	while (op->waiters != NULL) {
 		struct rpc_waiter *w = op->waiters;
@@ -65,7 +66,7 @@ answer_all(struct operation *op, json_t *result, const struct rel_err *err)
 		if (w->conn != NULL && result != NULL)
 			rpc_reply(w->conn, w->id, json_incref(result));
 		else if (w->conn != NULL)
-			rpc_error(w->conn, w->id, err);
+			rpc_problems(w->conn, w->id, p, err);
 		rpc_waiter_free(w);
 	}
 }
@@ -110,7 +111,7 @@ op_free(struct daemon *d)
 	struct rel_err err = REL_ERR_INIT;
 	rel_err_set(&err, REL_E_STOPPING, "relupd was told to stop in the middle of operation %llu",
 	    (unsigned long long)op->id);
-	answer_all(op, op->result, &err); /* what is recorded is told, whatever happens meanwhile */
+	answer_all(op, op->result, NULL, &err); /* what is recorded is told, whatever happens meanwhile */
 	op_drop(op);
 }
 
@@ -162,7 +163,7 @@ become(struct operation *op)
 static void
 tell(struct operation *op)
 {
-	answer_all(op, op->result, &REL_ERR_INIT);
+	answer_all(op, op->result, NULL, &REL_ERR_INIT);
 	op_drop(op);
 }
 
@@ -225,7 +226,7 @@ op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct 
 	settle_late(op, o);
 	op->result = result;
 	if (result == NULL) {
-		answer_all(op, NULL, err);
+		answer_all(op, NULL, NULL, err);
 		op_drop(op);
 	} else if (json_object_size(op->leaving) == 0) {
 		tell(op);
@@ -323,10 +324,12 @@ op_take_workers(struct operation *op, struct exec_worker **ret, size_t *ret_n)
 /* ------------------------------------------------------------------ begin */
 
 static void
-fail_before(struct operation *op, const struct rel_err *err)
+fail_before(struct operation *op, const struct doc_problems *p, const struct rel_err *err)
 {
-	daemon_log(op->d, "error", op->kind, "%s → %s: not begun: %s", op->from, op->to, err->text);
-	answer_all(op, NULL, err);
+	char words[2 * REL_VERSION_MAX + 40];
+	snprintf(words, sizeof(words), "%s → %s: not begun: ", op->from, op->to);
+	daemon_log_error(op->d, op->kind, words, p, err);
+	answer_all(op, NULL, p, err);
 	op_drop(op);
 }
 
@@ -378,7 +381,7 @@ try_begin(struct operation *op)
 	uv_timer_stop(&op->timer);
 	/* Recorded last: what fails before leaves no row that nobody would end. */
 	if (begin(op, &err) != 0 || record(op, &err) != 0) {
-		fail_before(op, &err);
+		fail_before(op, NULL, &err);
 		return;
 	}
 	exec_operation_set(op->x, op->id);
@@ -393,8 +396,9 @@ on_start_wait_over(uv_timer_t *t)
 	const char *who = somebody_starting(op->d);
 	struct rel_err err = REL_ERR_INIT;
 	rel_err_set(&err, REL_E_START_FAILED, "%s is not up yet", who != NULL ? who : "a worker");
-	rel_err_hint(&err, "wait for it: `relctl status`; its log is in ROOT/log/");
-	fail_before(op, &err);
+	rel_err_hint(&err, "wait for it: `relctl status`; its log is in %s/log/",
+	    store_root_path(op->d->store));
+	fail_before(op, NULL, &err);
 }
 
 static int
@@ -409,6 +413,8 @@ rollback_target(struct daemon *d, char *buf, size_t size, struct rel_err *err)
 		rel_err_set(err, REL_E_NO_SUCH_RELEASE,
 		    "there is no release to go back to: none was permanent before %s",
 		    running[0] != '\0' ? running : "this root");
+		if (running[0] == '\0')
+			return rel_err_hint(err, "`relctl upgrade VERSION` starts the first release");
 		return rel_err_hint(err, "`relctl downgrade VERSION` goes to a release of your choice");
 	}
 	snprintf(buf, size, "%s", to);
@@ -471,14 +477,17 @@ first_start(struct operation *op)
 	struct rel_err err = REL_ERR_INIT;
 	struct daemon *d = op->d;
 	struct rls *r = NULL;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
 	const struct store_op so = {.at = op->at, .kind = "start", .who = op->who, .from = "",
 	    .to = op->to, .script = "[]"};
-	if (rls_load(d->store, op->to, &r, &err) != 0 || daemon_runtime_check(d, r, &err) != 0 ||
+	if (rls_load(d->store, op->to, &r, &p, &err) != 0 || daemon_runtime_check(d, r, &err) != 0 ||
 	    store_op_begin(d->store, &so, &op->id, &err) != 0) {
 		rls_free(&r);
-		fail_before(op, &err);
+		fail_before(op, &p, &err);
+		doc_problems_fini(&p);
 		return;
 	}
+	doc_problems_fini(&p);
 	op_set_phase(op, "start", "starting the first release of this root");
 	op_first_wait(op);
 	if (daemon_boot_release(d, r, &err) == 0) {
@@ -527,11 +536,17 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 		return;
 	}
 	struct op_plan plan = {0};
+	struct doc_problems p = DOC_PROBLEMS_INIT;
 	bool down = strcmp(rq->kind, "downgrade") == 0;
-	if (d->rls != NULL && op_plan_make(d, to, down, &plan, &err) != 0) {
-		rpc_error(c, id, &err);
+	if (d->rls != NULL && op_plan_make(d, to, down, &plan, &p, &err) != 0) {
+		char words[2 * REL_VERSION_MAX + 40];
+		snprintf(words, sizeof(words), "%s → %s: refused: ", from, to);
+		daemon_log_error(d, rq->kind, words, &p, &err);
+		rpc_problems(c, id, &p, &err);
+		doc_problems_fini(&p);
 		return;
 	}
+	doc_problems_fini(&p);
 	struct operation *op = op_new(d, rq->kind, rpc_who(c), from, to);
 	if (op == NULL) {
 		op_plan_fini(&plan);

@@ -128,7 +128,10 @@ static int
 recover(struct operation *op, const json_t *states, bool undo, struct rel_err *err)
 {
 	struct daemon *d = op->d;
-	if (op_plan_make(d, op->to, strcmp(op->kind, "downgrade") == 0, &op->plan, err) != 0)
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	int rc = op_plan_make(d, op->to, strcmp(op->kind, "downgrade") == 0, &op->plan, &p, err);
+	doc_problems_fini(&p);
+	if (rc != 0)
 		return -1;
 	struct exec_worker *workers;
 	size_t n;

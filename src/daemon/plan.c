@@ -17,8 +17,17 @@ op_plan_fini(struct op_plan *p)
 	rls_free(&p->target);
 }
 
+static void
+take_over(struct doc_problems *all, struct doc_problems *p)
+{
+	doc_problems_fini(all);
+	*all = *p;
+	*p = DOC_PROBLEMS_INIT;
+}
+
 static int
-load_relup(struct daemon *d, const char *version, struct model_relup **ret, struct rel_err *err)
+load_relup(struct daemon *d, const char *version, struct model_relup **ret, struct doc_problems *all,
+    struct rel_err *err)
 {
 	char path[REL_VERSION_MAX + 32], name[REL_VERSION_MAX + 48];
 	snprintf(path, sizeof(path), "%s/relup.json", version);
@@ -28,6 +37,8 @@ load_relup(struct daemon *d, const char *version, struct model_relup **ret, stru
 	int rc = model_relup_load(store_releases_fd(d->store), path, name, &r, &p);
 	if (rc != 0 && doc_problems_result(&p, err) == 0)
 		rel_err_set(err, REL_E_BAD_RELUP, "%s cannot be read", name);
+	if (rc != 0 && err->code != REL_E_NOT_FOUND)
+		take_over(all, &p);
 	doc_problems_fini(&p);
 	if (rc != 0)
 		return -1;
@@ -54,10 +65,10 @@ entry_for(const struct model_relup_entry *list, size_t n, const char *other)
 static int
 find_script(struct daemon *d, const char *from, const char *to, bool up, struct op_plan *p,
     const struct model_relup_entry **ret, const struct model_relup_entry **ret_back,
-    struct rel_err *err)
+    struct doc_problems *all, struct rel_err *err)
 {
 	struct model_relup *r = NULL;
-	if (load_relup(d, up ? to : from, &r, err) != 0) {
+	if (load_relup(d, up ? to : from, &r, all, err) != 0) {
 		if (err->code != REL_E_NOT_FOUND)
 			return -1;
 		rel_err_clear(err);
@@ -78,7 +89,8 @@ find_script(struct daemon *d, const char *from, const char *to, bool up, struct 
 }
 
 static int
-check_script(const struct model_script *s, const char *from, const char *to, struct rel_err *err)
+check_script(const struct model_script *s, const char *from, const char *to,
+    struct doc_problems *all, struct rel_err *err)
 {
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	int rc = model_script_check(s, &p);
@@ -87,6 +99,8 @@ check_script(const struct model_script *s, const char *from, const char *to, str
 		rc = model_script_check_timeouts(s, &p);
 	if (rc != 0 && doc_problems_result(&p, err) == 0)
 		rel_err_set(err, REL_E_BAD_RELUP, "the script %s → %s is not in order", from, to);
+	if (rc != 0)
+		take_over(all, &p);
 	doc_problems_fini(&p);
 	return rc != 0 ? -1 : 0;
 }
@@ -145,25 +159,26 @@ check_coverage(struct daemon *d, const struct op_plan *p, struct rel_err *err)
 }
 
 static int
-make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p, struct rel_err *err)
+make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p,
+    struct doc_problems *all, struct rel_err *err)
 {
 	const char *from = d->rls->sys->release->version;
-	if (rls_load(d->store, version, &p->target, err) != 0)
+	if (rls_load(d->store, version, &p->target, all, err) != 0)
 		return -1;
 	if (strcmp(p->target->sys->release->release, d->rls->sys->release->release) != 0)
 		return rel_err_set(err, REL_E_BAD_VALUE, "release %s is of '%s', but '%s' runs here",
 		    version, p->target->sys->release->release, d->rls->sys->release->release);
 	const struct model_relup_entry *entry = NULL, *back = NULL;
-	if (!insist_down && find_script(d, from, version, true, p, &entry, &back, err) != 0)
+	if (!insist_down && find_script(d, from, version, true, p, &entry, &back, all, err) != 0)
 		return -1;
-	if (entry == NULL && find_script(d, from, version, false, p, &entry, &back, err) != 0)
+	if (entry == NULL && find_script(d, from, version, false, p, &entry, &back, all, err) != 0)
 		return -1;
 	if (entry == NULL)
 		return rel_err_set(err, REL_E_NO_MATCHING_RELUP, "there is no %sscript from %s to %s",
 		    insist_down ? "down " : "", from, version);
 	p->script = &entry->script;
 	if (daemon_runtime_check(d, p->target, err) != 0 ||
-	    check_script(&entry->script, from, version, err) != 0)
+	    check_script(&entry->script, from, version, all, err) != 0)
 		return -1;
 	if (strcmp(p->target->sys->release->runtime, d->rls->sys->release->runtime) != 0)
 		return rel_err_set(err, REL_E_UNSUPPORTED,
@@ -179,12 +194,14 @@ make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p,
 
 int
 op_plan_make(struct daemon *d, const char *version, bool insist_down, struct op_plan *ret,
-    struct rel_err *err)
+    struct doc_problems *problems, struct rel_err *err)
 {
 	struct op_plan p = {0};
-	if (d->rls == NULL)
-		return rel_err_set(err, REL_E_NO_SUCH_RELEASE, "no release runs on this root");
-	if (make(d, version, insist_down, &p, err) != 0) {
+	if (d->rls == NULL) {
+		rel_err_set(err, REL_E_NO_SUCH_RELEASE, "no release runs on this root");
+		return rel_err_hint(err, "`relctl upgrade VERSION` starts the first release");
+	}
+	if (make(d, version, insist_down, &p, problems, err) != 0) {
 		op_plan_fini(&p);
 		return -1;
 	}
@@ -210,7 +227,6 @@ op_worker_concerned(const struct sup_worker *w, const struct exec_step *st)
 static json_t *
 worker_plan(const struct op_plan *p, const struct sup_worker *w)
 {
-	json_t *names = json_array();
 	bool restart = false, any = false;
 	for (size_t s = 0; s < p->steps->step_count; s++) {
 		const struct exec_step *st = &p->steps->steps[s];
@@ -218,17 +234,9 @@ worker_plan(const struct op_plan *p, const struct sup_worker *w)
 			continue;
 		any = true;
 		restart |= st->undo_missing;
-		for (size_t i = 0; i < st->suspend_count; i++)
-			json_array_append_new(names, json_sprintf("suspend %s", st->suspends[i]));
-		for (size_t i = 0; i < st->load_count; i++)
-			json_array_append_new(names, json_sprintf("load %s", st->loads[i]));
-		for (size_t i = 0; i < st->change_count; i++)
-			json_array_append_new(names, json_sprintf("code_change %s", st->changes[i].module));
-		for (size_t i = st->suspend_count; i-- > 0;)
-			json_array_append_new(names, json_sprintf("resume %s", st->suspends[i]));
 	}
-	return json_pack("{s:s, s:o, s:n, s:s}", "worker", w->name, "instructions", names,
-	    "forecast_us", "undo", !any ? "none" : restart ? "restart" : "live");
+	return json_pack("{s:s, s:o, s:n, s:s}", "worker", w->name, "instructions",
+	    exec_script_texts(p->script, w->loaded), "forecast_us", "undo", !any ? "none" : restart ? "restart" : "live");
 }
 
 /* As an upgrade to what runs already is no error. */
@@ -240,7 +248,8 @@ nothing_to_do(const char *version)
 }
 
 json_t *
-op_plan_json(struct daemon *d, const char *version, struct rel_err *err)
+op_plan_json(struct daemon *d, const char *version, struct doc_problems *problems,
+    struct rel_err *err)
 {
 	struct op_plan p;
 	if (d->rls != NULL && strcmp(version, d->rls->sys->release->version) == 0) {
@@ -249,7 +258,7 @@ op_plan_json(struct daemon *d, const char *version, struct rel_err *err)
 			rel_err_nomem(err);
 		return none;
 	}
-	if (op_plan_make(d, version, false, &p, err) != 0)
+	if (op_plan_make(d, version, false, &p, problems, err) != 0)
 		return NULL;
 	json_t *workers = json_array();
 	for (size_t i = 0; i < sup_count(d->sup); i++)

@@ -12,35 +12,35 @@
 /* ------------------------------------------------------------------ loading */
 
 static int
-take_problems(struct doc_problems *p, int rc, struct rel_err *err)
+take_problems(const struct doc_problems *p, int rc, struct rel_err *err)
 {
 	int failed = doc_problems_result(p, err);
-	doc_problems_fini(p);
 	if (failed == 0 && rc != 0)
 		rel_err_set(err, REL_E_INTERNAL, "a check failed without a reason");
 	return rc != 0 || failed != 0 ? -1 : 0;
 }
 
 static int
-load_system(struct store *st, const char *version, struct model_system **ret, struct rel_err *err)
+load_system(struct store *st, const char *version, struct model_system **ret,
+    struct doc_problems *p, struct rel_err *err)
 {
-	struct doc_problems p = DOC_PROBLEMS_INIT;
 	char path[REL_VERSION_MAX + 32], name[REL_VERSION_MAX + 48];
 	snprintf(path, sizeof(path), "%s/release.yaml", version);
 	snprintf(name, sizeof(name), "releases/%s/release.yaml", version);
 	struct model_release *release = NULL;
-	int rc = model_release_load(store_releases_fd(st), path, name, &release, &p);
+	int rc = model_release_load(store_releases_fd(st), path, name, &release, p);
 	if (rc == 0) {
 		int fd = store_lib_fd(st);
 		const char *lib = "lib";
 		const struct model_libs libs = {.count = 1, .fds = &fd, .names = &lib};
-		rc = model_system_load(release, &libs, ret, &p);
+		rc = model_system_load(release, &libs, ret, p);
 	}
-	return take_problems(&p, rc, err);
+	return take_problems(p, rc, err);
 }
 
 static int
-load_config(struct store *st, const char *version, struct doc **ret, struct rel_err *err)
+load_config(struct store *st, const char *version, struct doc **ret, struct doc_problems *p,
+    struct rel_err *err)
 {
 	char path[REL_VERSION_MAX + 32], name[REL_VERSION_MAX + 48];
 	snprintf(path, sizeof(path), "%s/config.yaml", version);
@@ -52,8 +52,7 @@ load_config(struct store *st, const char *version, struct doc **ret, struct rel_
 		rel_err_clear(err); /* optional */
 		return 0;
 	}
-	struct doc_problems p = DOC_PROBLEMS_INIT;
-	if (take_problems(&p, model_config_check(d, &p), err) != 0)
+	if (take_problems(p, model_config_check(d, p), err) != 0)
 		return -1;
 	*ret = MOVE(d);
 	return 0;
@@ -97,7 +96,8 @@ runnable_child(void *ctx, const struct rls_child_at *at)
 }
 
 int
-rls_load(struct store *st, const char *version, struct rls **ret, struct rel_err *err)
+rls_load(struct store *st, const char *version, struct rls **ret, struct doc_problems *p,
+    struct rel_err *err)
 {
 	if (!rel_version_ok(version))
 		return rel_err_set(err, REL_E_BAD_VERSION, "'%.70s' is not a version", version);
@@ -107,7 +107,8 @@ rls_load(struct store *st, const char *version, struct rls **ret, struct rel_err
 	CLEANUP(rls_free) struct rls *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return rel_err_nomem(err);
-	if (load_system(st, version, &r->sys, err) != 0 || load_config(st, version, &r->config, err) != 0)
+	if (load_system(st, version, &r->sys, p, err) != 0 ||
+	    load_config(st, version, &r->config, p, err) != 0)
 		return -1;
 	if (strcmp(r->sys->release->version, version) != 0)
 		return rel_err_set(err, REL_E_BAD_VERSION,

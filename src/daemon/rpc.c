@@ -153,7 +153,30 @@ send_error(struct rpc_conn *c, json_t *id, int code, const char *message, json_t
 void
 rpc_error(struct rpc_conn *c, json_t *id, const struct rel_err *err)
 {
-	send_error(c, id, PROTO_RPC_FAILED, err->text, proto_err_json(err));
+	rpc_problems(c, id, NULL, err);
+}
+
+static int
+add_problems(json_t *data, const struct doc_problems *p)
+{
+	json_t *list = json_array();
+	int rc = 0;
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].severity == DOC_ERROR)
+			rc |= json_array_append_new(list, proto_err_json(&p->list[i].err));
+	rc |= json_object_set_new(data, "problems", list);
+	return rc | json_object_set_new(data, "dropped", json_integer((json_int_t)p->dropped));
+}
+
+void
+rpc_problems(struct rpc_conn *c, json_t *id, const struct doc_problems *p, const struct rel_err *err)
+{
+	json_t *data = proto_err_json(err);
+	if (p != NULL && p->errors > 1 && add_problems(data, p) != 0) {
+		json_decref(data);
+		data = NULL;
+	}
+	send_error(c, id, PROTO_RPC_FAILED, err->text, data);
 }
 
 void

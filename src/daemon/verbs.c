@@ -238,6 +238,7 @@ static void
 verb_plan(const struct verb_call *v)
 {
 	struct rel_err err = REL_ERR_INIT;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
 	const char *version = text_param(v, "version");
 	json_t *j = NULL;
 	if (version == NULL)
@@ -245,8 +246,12 @@ verb_plan(const struct verb_call *v)
 	else if (op_in_bracket(v->d)) /* it hashes the modules, and workers stand still */
 		rel_err_set(&err, REL_E_BUSY, "an operation is at its changes; ask again when it is over");
 	else
-		j = op_plan_json(v->d, version, &err);
-	answer(v, j, &err);
+		j = op_plan_json(v->d, version, &p, &err);
+	if (j == NULL && err.code != REL_OK)
+		rpc_problems(v->c, v->id, &p, &err);
+	else
+		answer(v, j, &err);
+	doc_problems_fini(&p);
 }
 
 static int

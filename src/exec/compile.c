@@ -269,3 +269,40 @@ exec_step_names(const struct exec_step *st, const char *module)
 			return true;
 	return false;
 }
+
+/* ------------------------------------------------------------------ for people */
+
+static int
+add_text(json_t *list, const json_t *loaded, const char *what, const char *module)
+{
+	size_t i;
+	json_t *m;
+	json_array_foreach (loaded, i, m) {
+		const char *name = json_string_value(json_object_get(m, "module"));
+		if (name != NULL && strcmp(name, module) == 0)
+			return json_array_append_new(list, json_sprintf("%s %s", what, module));
+	}
+	return 0;
+}
+
+json_t *
+exec_script_texts(const struct model_script *s, const json_t *loaded)
+{
+	json_t *list = json_array();
+	int rc = list == NULL ? -1 : 0;
+	for (size_t i = 0; rc == 0 && i < s->count; i++) {
+		const struct model_instr *in = &s->instrs[i];
+		for (size_t k = 0; k < in->suspend_count; k++)
+			rc |= add_text(list, loaded, "suspend", in->suspend[k].module);
+		if (in->op == MODEL_OP_LOAD)
+			rc |= add_text(list, loaded, "load", in->module);
+		for (size_t k = 0; k < in->change_count; k++)
+			rc |= add_text(list, loaded, "code_change", in->changes[k].module);
+		for (size_t k = 0; in->op == MODEL_OP_RESUME && k < in->modules.count; k++)
+			rc |= add_text(list, loaded, "resume", in->modules.names[k]);
+	}
+	if (rc == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}

@@ -60,6 +60,9 @@ int exec_compile(const struct model_script *forward, const struct model_script *
 void exec_script_free(struct exec_script **s);
 /* Does the step concern a worker whose table holds `module`? */
 bool exec_step_names(const struct exec_step *st, const char *module);
+/* What a worker whose table is `loaded` (LOADED of proto.h) will do, in the order of the script, as
+ * texts for people: ["suspend MODULE", "load MODULE", …].  New reference; NULL: memory. */
+json_t *exec_script_texts(const struct model_script *s, const json_t *loaded);
 
 /* ------------------------------------------------------------------ the world */
 enum exec_outcome { EXEC_UPGRADED, EXEC_UNCHANGED, EXEC_BLOCKED, EXEC_ROLLED_BACK, EXEC_MIXED };

@@ -31,7 +31,7 @@ char *
 sup_exit_print(const struct sup_exit *e, char *buf, size_t size)
 {
 	if (!e->known)
-		snprintf(buf, size, "ended while relupd was down");
+		snprintf(buf, size, "ended (its exit status went to the relupd that started it)");
 	else if (e->signal != 0)
 		snprintf(buf, size, "died of SIG%s", sigabbrev_np(e->signal) != NULL
 		    ? sigabbrev_np(e->signal) : "?");

@@ -141,6 +141,9 @@ move() {
 	expect 0 relctl upgrade 0.1.1
 	expect 0 relctl plan 0.1.2
 	[ "$output" != "$plan" ]
+	# On the way down the code_change stands before the loads.
+	expect 0 relctl plan 0.1.0
+	says 'live\): suspend listener, code_change listener, load [a-z]+, load [a-z]+, resume listener'
 	expect 0 relctl list
 	says 'RELEASE +VERSION +STATE +APPLICATIONS' 'hello +0\.1\.0 +old +hello 0\.1\.0' \
 		'hello +0\.1\.1 +permanent +hello 0\.1\.1' 'hello +0\.1\.2 +unpacked +hello 0\.1\.2'

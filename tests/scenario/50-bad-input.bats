@@ -176,6 +176,28 @@ corpus() {
 	end_unharmed
 }
 
+@test "all errors of a document are told: to relctl, in JSON, in the log, and at relupd's start" {
+	begin
+	local file=$ROOT/releases/0.1.1/release.yaml
+	cp "$file" "$WORK/good"
+	printf 'colour: red\nsize: big\nprobation: {for: 5}\n' >>"$file"
+	expect 1 relctl upgrade 0.1.1
+	warns "0\.1\.1/release\.yaml:[0-9]+:1: a release has no key 'colour'"$'\n' \
+		"0\.1\.1/release\.yaml:[0-9]+:1: a release has no key 'size'" "release\.yaml:[0-9]+:[0-9]+: .*5"
+	log_has "error upgrade: 0\.1\.0 → 0\.1\.1: refused: releases/0\.1\.1/release\.yaml:[0-9]+:1: .*'colour'$"
+	log_has "error upgrade: .*releases/0\.1\.1/release\.yaml:[0-9]+:1: .*'size'$"
+	expect 1 relctl -o json plan 0.1.1
+	holds 'len(d["problems"]) >= 3' 'd["error"] == d["problems"][0]' 'all(p["line"] for p in d["problems"])' \
+		'all(" more" not in p["message"] for p in d["problems"])'
+	cp "$WORK/good" "$file"
+	end_unharmed
+	end TERM
+	printf 'colour: red\nsize: big\n' >>"$file"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns "relupd: error: releases/0\.1\.1/release\.yaml:[0-9]+:1: .*'colour'"$'\n' "relupd: error: .*'size'"
+	log_has "error relupd: releases/0\.1\.1/release\.yaml:[0-9]+:1: .*'size'$"
+}
+
 # FILE SED-SCRIPT STATUS REGEX: the upgrade with the file changed so.
 spoilt() {
 	cp "$ROOT/$1" "$WORK/good"

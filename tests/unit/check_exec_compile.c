@@ -194,6 +194,28 @@ START_TEST(way_back_missing)
 }
 END_TEST
 
+/* Two workers of different modules: each is told its own, in the order of the script. */
+START_TEST(texts_of_a_worker)
+{
+	static const char *const tables[] = {"[{\"module\":\"a\"}]",
+	    "[{\"module\":\"b\"},{\"module\":\"c\"}]", "[{\"module\":\"d\"}]"};
+	static const char *const want[] = {
+	    "[\"suspend a\",\"code_change a\",\"load a\",\"resume a\"]",
+	    "[\"suspend b\",\"code_change b\",\"load c\",\"load b\",\"resume b\"]", "[]"};
+	struct both c = compile(OBJ "," PONR "," SUSPEND(MOD("a") "," MOD("b")) ","
+	    CHANGE("down", MOD("a") "," MOD("b")) "," LOAD("c") "," LOAD("b") "," LOAD("a") ","
+	    RESUME("\"b\",\"a\""), NULL);
+	json_t *loaded = json_loads(tables[_i], 0, NULL);
+	json_t *texts = exec_script_texts(&c.up->up[0].script, loaded);
+	char *got = json_dumps(texts, JSON_COMPACT);
+	ck_assert_str_eq(got, want[_i]);
+	free(got);
+	json_decref(texts);
+	json_decref(loaded);
+	fini(&c);
+}
+END_TEST
+
 /* Lists that name nobody open and end no bracket. */
 START_TEST(empty_lists)
 {
@@ -247,6 +269,7 @@ main(void)
 	tcase_add_loop_test(t, barriers_and_timeouts, 0, 7);
 	tcase_add_test(t, way_back_has_the_opposite_extra);
 	tcase_add_loop_test(t, way_back_missing, 0, 3);
+	tcase_add_loop_test(t, texts_of_a_worker, 0, 3);
 	tcase_add_loop_test(t, empty_lists, 0, 4);
 	tcase_add_loop_test(t, what_cannot_be_executed, 0, 6);
 	SRunner *sr = srunner_create(s);

@@ -36,7 +36,8 @@ START_TEST(exits)
 	}
 	ck_assert_str_eq(sup_exit_print(&segv, buf, sizeof(buf)), "died of SIGSEGV");
 	ck_assert_str_eq(sup_exit_print(&status3, buf, sizeof(buf)), "exited with status 3");
-	ck_assert_str_eq(sup_exit_print(&unknown, buf, sizeof(buf)), "ended while relupd was down");
+	ck_assert_str_eq(sup_exit_print(&unknown, buf, sizeof(buf)), 
+	    "ended (its exit status went to the relupd that started it)");
 	ck_assert_str_eq(sup_exit_print(&(struct sup_exit){.known = true, .signal = 99}, buf,
 	    sizeof(buf)), "died of SIG?");
 }
