@@ -13,11 +13,10 @@
 
 #include "elf/elf_priv.h"
 
-#define DIFFS_MAGIC    0x64696666u
 #define DIFF_BYTES_MAX ((size_t)32 << 20) /* of all paths and texts */
 #define PAIRS_MAX      65536u
 #define SLOTS          (PAIRS_MAX * 2)
-#define DEPTH_MAX      64  /* structs and arrays in each other */
+#define DEPTH_MAX      64 /* structs and arrays in each other */
 #define PATH_MAX_LEN   512
 
 struct pair {
@@ -60,8 +59,8 @@ type_text(const struct elf_type *t, char *buf, size_t size, int depth)
 		char dims[64] = "";
 		for (; element != NULL && element->kind == ELF_ARRAY && n < sizeof(dims) - 24;
 		     element = element->of)
-			n += (size_t)snprintf(dims + n, sizeof(dims) - n, "[%" PRIu64 "]",
-			    element->count);
+			n += (size_t)snprintf(
+			    dims + n, sizeof(dims) - n, "[%" PRIu64 "]", element->count);
 		snprintf(of, sizeof(of), "…");
 		if (element != NULL)
 			type_text(element, of, sizeof(of), depth + 1);
@@ -81,7 +80,10 @@ keep(struct comparison *c, const char *s)
 	return copy;
 }
 
-static void RTE_PRINTF(4, 5)
+static void found(struct comparison *c, enum elf_change change, const char *path, const char *fmt,
+    ...) RTE_PRINTF(4, 5);
+
+static void
 found(struct comparison *c, enum elf_change change, const char *path, const char *fmt, ...)
 {
 	char text[512];
@@ -110,8 +112,8 @@ retyped(struct comparison *c, enum elf_change change, const char *path, const st
 	if (strcmp(x, y) != 0)
 		found(c, change, path, "%s → %s", x, y);
 	else
-		found(c, change, path, "%s of %" PRIu64 " bytes → another %s of %" PRIu64 " bytes", x,
-		    a->size, y, b->size);
+		found(c, change, path, "%s of %" PRIu64 " bytes → another %s of %" PRIu64 " bytes",
+		    x, a->size, y, b->size);
 }
 
 /* path + "." + name; one that grows past its bound keeps its beginning. */
@@ -120,8 +122,8 @@ join(struct comparison *c, const char *path, const char *name)
 {
 	char text[PATH_MAX_LEN + 8];
 	bool index = name[0] == '[';
-	int n = snprintf(text, PATH_MAX_LEN, "%s%s%s", path, path[0] != '\0' && !index ? "." : "",
-	    name);
+	int n = snprintf(
+	    text, PATH_MAX_LEN, "%s%s%s", path, path[0] != '\0' && !index ? "." : "", name);
 	if (n >= PATH_MAX_LEN)
 		memcpy(text + PATH_MAX_LEN - 1, "…", sizeof("…"));
 	const char *copy = keep(c, text);
@@ -132,8 +134,9 @@ join(struct comparison *c, const char *path, const char *name)
 static struct pair *
 pair_of(struct comparison *c, const struct elf_type *a, const struct elf_type *b)
 {
-	uint64_t i = (a->index * UINT64_C(0x9e3779b97f4a7c15) + b->index) *
-	    UINT64_C(0xc4ceb9fe1a85ec53) >> 32;
+	uint64_t i =
+	    (a->index * UINT64_C(0x9e3779b97f4a7c15) + b->index) * UINT64_C(0xc4ceb9fe1a85ec53) >>
+	    32;
 	for (;; i++) {
 		uint32_t *slot = &c->slots[i & (SLOTS - 1)];
 		if (*slot != 0) {
@@ -175,7 +178,8 @@ find_member(const struct elf_type *t, const char *name, size_t hint)
 }
 
 static void
-one_sided(struct comparison *c, enum elf_change change, const char *path, const struct elf_member *m)
+one_sided(
+    struct comparison *c, enum elf_change change, const char *path, const struct elf_member *m)
 {
 	const char *word = change == ELF_ADDED ? "new" : "removed";
 	const char *was = change == ELF_ADDED ? "" : "was ";
@@ -183,8 +187,8 @@ one_sided(struct comparison *c, enum elf_change change, const char *path, const 
 		found(c, change, path, "%s, %s%u bits at bit %" PRIu64, word, was, m->bits,
 		    m->first_bit);
 	else
-		found(c, change, path, "%s, %s%" PRIu64 " bytes at %" PRIu64, word, was, m->type->size,
-		    m->offset);
+		found(c, change, path, "%s, %s%" PRIu64 " bytes at %" PRIu64, word, was,
+		    m->type->size, m->offset);
 }
 
 static void
@@ -196,7 +200,8 @@ compare_members(struct comparison *c, const struct elf_member *a, const struct e
 		found(c, ELF_MOVED, path, "moved from bit %" PRIu64 " to %" PRIu64, a->first_bit,
 		    b->first_bit);
 	if (!bits && a->offset != b->offset)
-		found(c, ELF_MOVED, path, "moved from %" PRIu64 " to %" PRIu64, a->offset, b->offset);
+		found(
+		    c, ELF_MOVED, path, "moved from %" PRIu64 " to %" PRIu64, a->offset, b->offset);
 	if (bits && a->bits != b->bits)
 		found(c, ELF_RETYPED, path, "%u bits → %u bits", a->bits, b->bits);
 	else if (a->bits != b->bits)
@@ -210,7 +215,8 @@ compare_structs(struct comparison *c, const struct elf_type *a, const struct elf
     const char *path, int depth)
 {
 	if (a->size != b->size)
-		found(c, ELF_RESIZED, path, "%" PRIu64 " bytes → %" PRIu64 " bytes", a->size, b->size);
+		found(c, ELF_RESIZED, path, "%" PRIu64 " bytes → %" PRIu64 " bytes", a->size,
+		    b->size);
 	for (size_t i = 0; i < a->member_count && !c->full; i++) {
 		const struct elf_member *m = &a->members[i];
 		const struct elf_member *other = find_member(b, m->name, i);
@@ -256,8 +262,8 @@ find_constant(const struct elf_type *t, const char *name, size_t hint)
 }
 
 static void
-compare_enums(struct comparison *c, const struct elf_type *a, const struct elf_type *b,
-    const char *path)
+compare_enums(
+    struct comparison *c, const struct elf_type *a, const struct elf_type *b, const char *path)
 {
 	if (a->size != b->size)
 		retyped(c, ELF_RETYPED, path, a, b);
@@ -265,11 +271,11 @@ compare_enums(struct comparison *c, const struct elf_type *a, const struct elf_t
 		const struct elf_constant *x = &a->constants[i];
 		const struct elf_constant *y = find_constant(b, x->name, i);
 		if (y == NULL)
-			found(c, ELF_CONSTANT, path, "constant %.100s = %" PRId64 " is gone", x->name,
-			    x->value);
+			found(c, ELF_CONSTANT, path, "constant %.100s = %" PRId64 " is gone",
+			    x->name, x->value);
 		else if (x->value != y->value)
-			found(c, ELF_CONSTANT, path, "constant %.100s: %" PRId64 " → %" PRId64, x->name,
-			    x->value, y->value);
+			found(c, ELF_CONSTANT, path, "constant %.100s: %" PRId64 " → %" PRId64,
+			    x->name, x->value, y->value);
 	}
 	for (size_t i = 0; i < b->constant_count; i++)
 		if (find_constant(a, b->constants[i].name, i) == NULL)
@@ -278,8 +284,8 @@ compare_enums(struct comparison *c, const struct elf_type *a, const struct elf_t
 }
 
 static void
-compare_pointers(struct comparison *c, const struct elf_type *a, const struct elf_type *b,
-    const char *path)
+compare_pointers(
+    struct comparison *c, const struct elf_type *a, const struct elf_type *b, const char *path)
 {
 	bool both = a->of != NULL && b->of != NULL;
 	if (a->pointee != b->pointee || (!both && (a->of != NULL || b->of != NULL)) ||

@@ -121,7 +121,8 @@ take_section(struct elf_dwarf *d, const char *name, const Elf_Data *data)
 		*own = s;
 }
 
-/* The sections as libdw picked them: by the same names, and after dwarf_begin_elf has unpacked them. */
+/* The sections as libdw picked them: by the same names, and after dwarf_begin_elf has unpacked
+ * them. */
 static void
 take_sections(struct elf_dwarf *d)
 {
@@ -213,7 +214,7 @@ is_code_unit(const struct elf_dwarf *d, uint64_t at, Dwarf_Half version, uint8_t
 		return true;
 	uint64_t type = at + (offset_size == 8 ? 12 : 4) + 2;
 	return type < d->info.size &&
-	    (d->info.data[type] == DW_UT_compile || d->info.data[type] == DW_UT_partial);
+	       (d->info.data[type] == DW_UT_compile || d->info.data[type] == DW_UT_partial);
 }
 
 static bool
@@ -253,7 +254,8 @@ walk_units(struct elf_dwarf *d, struct rel_err *err)
 		struct elf_dwarf_unit u = {at, at + header, next};
 		if (next <= at || next > d->info.size || header >= next - at || version < 2 ||
 		    version > 5 || address != 8 || abbrev >= d->abbrev.size) {
-			elf_dwarf_stop(d, "a unit of its .debug_info is damaged or of a newer DWARF");
+			elf_dwarf_stop(
+			    d, "a unit of its .debug_info is damaged or of a newer DWARF");
 			return 0;
 		}
 		if (!check_abbrevs(d, abbrev, &sum, &most))
@@ -328,7 +330,10 @@ elf_dwarf_entry(struct elf_dwarf *d, uint64_t at, Dwarf_Die *ret)
 {
 	if (!elf_dwarf_spend(d, 0) || elf_dwarf_unit_of(d, at) == NULL)
 		return false;
-	return dwarf_offdie(d->dw, at, ret) != NULL;
+	if (dwarf_offdie(d->dw, at, ret) != NULL)
+		return true;
+	elf_dwarf_stop(d, "an entry of its .debug_info is damaged");
+	return false;
 }
 
 bool

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attributes of entries.  libdw finds an attribute inside its unit, but does not ask whether its
  * value ends there too; so its place and form are looked at here before the value is read.  Forms
- * that are not listed (other files, type units) count as absent, and so does a name over ELF_NAME_MAX.
+ * that are not listed (other files, type units) count as absent, and so does a name over
+ * ELF_NAME_MAX.
  */
 #include "config.h"
 

@@ -18,8 +18,7 @@
 bool
 elf_dwarf_is_struct(int tag)
 {
-	return tag == DW_TAG_structure_type || tag == DW_TAG_union_type ||
-	    tag == DW_TAG_class_type;
+	return tag == DW_TAG_structure_type || tag == DW_TAG_union_type || tag == DW_TAG_class_type;
 }
 
 /* ------------------------------------------------------------------ the index */
@@ -184,8 +183,8 @@ by_anchor(struct elf_dwarf *d, const char *type, struct elf_bare *ret)
 	if ((size_t)snprintf(name, sizeof(name), ANCHOR "%s", type) >= sizeof(name))
 		return false;
 	return find_name(d, name, is_variable, &die) && elf_dwarf_bare(d, &die, &pointer) &&
-	    !pointer.is_void && dwarf_tag(&pointer.die) == DW_TAG_pointer_type &&
-	    elf_dwarf_bare(d, &pointer.die, ret) && !ret->is_void;
+	       !pointer.is_void && dwarf_tag(&pointer.die) == DW_TAG_pointer_type &&
+	       elf_dwarf_bare(d, &pointer.die, ret) && !ret->is_void;
 }
 
 static bool

@@ -85,8 +85,8 @@ read_ident(struct elf_module *m, struct rel_err *err)
 	f->data = id[EI_DATA];
 	if ((f->class != ELFCLASS32 && f->class != ELFCLASS64) ||
 	    (f->data != ELFDATA2LSB && f->data != ELFDATA2MSB) || id[EI_VERSION] != EV_CURRENT)
-		return rel_err_set(
-		    err, REL_E_BAD_OBJECT, "%s is of an unknown ELF class, order or version", m->name);
+		return rel_err_set(err, REL_E_BAD_OBJECT,
+		    "%s is of an unknown ELF class, order or version", m->name);
 	f->type = half_at(m, offsetof(Elf64_Ehdr, e_type));
 	f->machine = half_at(m, offsetof(Elf64_Ehdr, e_machine));
 	if (f->class != ELFCLASS64)
@@ -102,7 +102,8 @@ static int
 read_phdrs(struct elf_module *m, const Elf64_Ehdr *eh, struct rel_err *err)
 {
 	size_t size = eh->e_phnum * sizeof(Elf64_Phdr);
-	if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum == 0 || eh->e_phnum > ELF_PHDRS_MAX)
+	if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum == 0 ||
+	    eh->e_phnum > ELF_PHDRS_MAX)
 		return rel_err_set(
 		    err, REL_E_BAD_OBJECT, "%s has a bad program header table", m->name);
 	const void *from = elf_bytes(m, eh->e_phoff, size);

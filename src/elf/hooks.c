@@ -11,13 +11,13 @@
 
 struct hook {
 	uint64_t addr;
-	const char *name; /* of a local function there; NULL: none */
+	const char *name;             /* of a local function there; NULL: none */
 	uint64_t size;
 };
 
 struct side {
 	const char *function, *section; /* crti.o's */
-	const char *entry;              /* crtbeginS.o's */
+	const char *entry;            /* crtbeginS.o's */
 	bool has;
 	uint64_t addr, array, array_size;
 	struct elf_hooks *ret;
@@ -33,7 +33,8 @@ name_hooks(const struct elf_module *m, struct hook *hooks, size_t n)
 		if (s.st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_NOTYPE))
 			continue;
 		for (size_t k = 0; k < n; k++) {
-			if (hooks[k].addr != s.st_value || (hooks[k].name != NULL && type != STT_FUNC))
+			if (hooks[k].addr != s.st_value ||
+			    (hooks[k].name != NULL && type != STT_FUNC))
 				continue;
 			hooks[k].name = elf_symbol_name(&m->symtab, &s);
 			hooks[k].size = s.st_size;
@@ -61,7 +62,7 @@ static bool
 is_crt(const struct side *side, const struct hook *h)
 {
 	return h->name != NULL &&
-	    (strcmp(h->name, side->function) == 0 || strcmp(h->name, side->entry) == 0);
+	       (strcmp(h->name, side->function) == 0 || strcmp(h->name, side->entry) == 0);
 }
 
 static int

@@ -55,8 +55,8 @@ local_of(const struct painter *p, const struct elf_type *t)
 	if (t->kind == ELF_OPAQUE)
 		h = mix_text(h, t->name);
 	for (size_t i = 0; i < t->constant_count; i++)
-		sum += mix_text(
-		    mix(p->seed, (uint64_t)t->constants[i].value), t->constants[i].name);
+		sum +=
+		    mix_text(mix(p->seed, (uint64_t)t->constants[i].value), t->constants[i].name);
 	return mix(h, sum);
 }
 
@@ -118,9 +118,9 @@ root_colour(struct painter *p, uint64_t seed)
 		paint(p);
 		have = colours(p);
 	}
-	/* All types that differ have different colours now.  That of the root knows about all of them
-	 * only when what is farthest away has reached it; twice the colours are enough to tell this
-	 * graph from any other one that has as many. */
+	/* All types that differ have different colours now.  That of the root knows about all of
+	 * them only when what is farthest away has reached it; twice the colours are enough to tell
+	 * this graph from any other one that has as many. */
 	for (; rounds <= 2 * have; rounds++)
 		paint(p);
 	return p->now[p->l->root->index];
@@ -135,8 +135,12 @@ elf_layout_identify(struct elf_layout *l)
 	uint64_t *memory = calloc(4 * n + members, sizeof(*memory));
 	if (memory == NULL)
 		return -1;
-	struct painter p = {.l = l, .local = memory, .now = memory + n, .next = memory + 2 * n,
-	    .sorted = memory + 3 * n, .members = memory + 4 * n};
+	struct painter p = {.l = l,
+	    .local = memory,
+	    .now = memory + n,
+	    .next = memory + 2 * n,
+	    .sorted = memory + 3 * n,
+	    .members = memory + 4 * n};
 	uint64_t high = root_colour(&p, UINT64_C(0x9e3779b97f4a7c15));
 	uint64_t low = root_colour(&p, UINT64_C(0xd1b54a32d192ed03));
 	snprintf(l->id, sizeof(l->id), "%016" PRIx64 "%016" PRIx64, high, low);

@@ -14,8 +14,8 @@ segment_of(const struct elf_module *m, uint64_t addr, uint64_t len)
 {
 	for (size_t i = 0; i < m->phdr_count; i++) {
 		const Elf64_Phdr *p = &m->phdrs[i];
-		if (p->p_type == PT_LOAD && addr >= p->p_vaddr &&
-		    addr - p->p_vaddr <= p->p_memsz && len <= p->p_memsz - (addr - p->p_vaddr))
+		if (p->p_type == PT_LOAD && addr >= p->p_vaddr && addr - p->p_vaddr <= p->p_memsz &&
+		    len <= p->p_memsz - (addr - p->p_vaddr))
 			return p;
 	}
 	return NULL;
@@ -149,8 +149,8 @@ elf_image_relocate(struct elf_module *m, struct rel_err *err)
 		return 0;
 	if (__builtin_add_overflow(d->relasz, d->pltrelsz, &bytes) ||
 	    bytes / sizeof(Elf64_Rela) > ELF_RELOCS_MAX)
-		return rel_err_set(err, REL_E_LIMIT, "%s has more than %zu relocations", m->name,
-		    ELF_RELOCS_MAX);
+		return rel_err_set(
+		    err, REL_E_LIMIT, "%s has more than %zu relocations", m->name, ELF_RELOCS_MAX);
 	m->relocs = calloc(bytes / sizeof(Elf64_Rela) + 1, sizeof(*m->relocs));
 	if (m->relocs == NULL)
 		return rel_err_nomem(err);
@@ -191,8 +191,8 @@ elf_image_pointer(const struct elf_module *m, uint64_t addr, uint64_t *ret_to)
 	}
 	if (raw == 0)
 		return ELF_NULL;
-	/* Packed relative relocations (DT_RELR) keep the address itself in its place.  Without them a
-	 * number that nothing relocates is no pointer. */
+	/* Packed relative relocations (DT_RELR) keep the address itself in its place.  Without them
+	 * a number that nothing relocates is no pointer. */
 	*ret_to = raw;
 	return m->dyn.has_relr ? ELF_LOCAL : ELF_UNKNOWN;
 }

@@ -279,13 +279,15 @@ fill(struct elf_build *b, struct elf_type *t)
 	}
 }
 
-/* Sizes of arrays, when all elements are known; a nest of arrays that bites its own tail has none. */
+/* Sizes of arrays, when all elements are known; a nest of arrays that bites its own tail has none.
+ */
 static uint64_t
 size_of(const struct elf_type *t)
 {
 	uint64_t size = 1;
 	for (int depth = 0; t != NULL && depth < 2 * DIMENSIONS_MAX; depth++, t = t->of)
-		if (__builtin_mul_overflow(size, t->kind == ELF_ARRAY ? t->count : t->size, &size) ||
+		if (__builtin_mul_overflow(
+			size, t->kind == ELF_ARRAY ? t->count : t->size, &size) ||
 		    t->kind != ELF_ARRAY)
 			return t->kind != ELF_ARRAY ? size : 0;
 	return 0;
@@ -319,8 +321,8 @@ build(struct elf_build *b, const struct elf_bare *root, struct elf_layout *l)
 }
 
 static int
-build_layout(struct elf_module *m, const struct elf_bare *root, struct elf_layout *l,
-    struct rel_err *err)
+build_layout(
+    struct elf_module *m, const struct elf_bare *root, struct elf_layout *l, struct rel_err *err)
 {
 	struct elf_build b = {.m = m, .d = m->dwarf};
 	b.types = calloc(ELF_TYPES_MAX, sizeof(struct elf_type *));

@@ -86,8 +86,8 @@ place(struct elf_build *b, Dwarf_Die *die, uint64_t base, struct elf_member *ret
 	ret->offset = ret->first_bit / 8;
 }
 
-static void gather(struct elf_build *b, Dwarf_Die *die, uint64_t base, int depth,
-    struct members *to);
+static void gather(
+    struct elf_build *b, Dwarf_Die *die, uint64_t base, int depth, struct members *to);
 
 /* An anonymous struct or union, or a base class: its members belong to the struct around it. */
 static bool

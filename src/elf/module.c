@@ -48,8 +48,8 @@ read_all(struct elf_module *m, struct rel_err *err)
 }
 
 int
-elf_module_open(int dirfd, const char *path, const char *name, struct elf_module **ret,
-    struct rel_err *err)
+elf_module_open(
+    int dirfd, const char *path, const char *name, struct elf_module **ret, struct rel_err *err)
 {
 	CLEANUP(elf_module_close) struct elf_module *m = calloc(1, sizeof(*m));
 	if (m == NULL)

@@ -11,7 +11,7 @@
 
 #define BYTES_MAX    ((size_t)16 << 20) /* of all paths */
 #define DEPTH_MAX    64
-#define STEPS_MAX    200000u            /* members looked at */
+#define STEPS_MAX    200000u /* members looked at */
 #define PATH_MAX_LEN 512
 
 struct search {

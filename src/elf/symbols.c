@@ -98,8 +98,8 @@ open_symtab(struct elf_module *m, struct rel_err *err)
 		const char *syms = elf_bytes(m, s->sh_offset, s->sh_size);
 		const Elf64_Shdr *t = s->sh_link < m->shdr_count ? &m->shdrs[s->sh_link] : NULL;
 		const char *strings = t != NULL && t->sh_type == SHT_STRTAB
-		    ? elf_bytes(m, t->sh_offset, t->sh_size)
-		    : NULL;
+					  ? elf_bytes(m, t->sh_offset, t->sh_size)
+					  : NULL;
 		if (syms == NULL || strings == NULL || s->sh_entsize != sizeof(Elf64_Sym))
 			return rel_err_set(
 			    err, REL_E_BAD_OBJECT, "%s: its symbol table is damaged", m->name);
@@ -135,7 +135,7 @@ is_export(const struct elf_module *m, const Elf64_Sym *s, const char *name)
 	unsigned seen = ELF64_ST_VISIBILITY(s->st_other);
 	(void)m;
 	return is_defined(s) && ELF64_ST_BIND(s->st_info) != STB_LOCAL && name[0] != '\0' &&
-	    (seen == STV_DEFAULT || seen == STV_PROTECTED);
+	       (seen == STV_DEFAULT || seen == STV_PROTECTED);
 }
 
 static bool
@@ -156,8 +156,8 @@ is_undefined(const struct elf_module *m, const Elf64_Sym *s, const char *name)
 static bool
 is_crt(const Elf64_Sym *s, const char *name)
 {
-	static const char *const names[] = {"__TMC_END__", "__TMC_LIST__", "__dso_handle", "_DYNAMIC",
-	    "_GLOBAL_OFFSET_TABLE_"};
+	static const char *const names[] = {
+	    "__TMC_END__", "__TMC_LIST__", "__dso_handle", "_DYNAMIC", "_GLOBAL_OFFSET_TABLE_"};
 	for (size_t i = 0; i < NELEM(names); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
@@ -193,7 +193,8 @@ is_writable_section(const struct elf_module *m, size_t i)
 	if ((s->sh_flags & (SHF_ALLOC | SHF_WRITE)) != (SHF_ALLOC | SHF_WRITE))
 		return false;
 	if ((s->sh_flags & SHF_TLS) != 0)
-		return true; /* what RELRO protects is the image that each thread's copy is made of */
+		return true; /* what RELRO protects is the image that each thread's copy is made of
+			      */
 	for (size_t k = 0; k < NELEM(loaders); k++)
 		if (starts_with(elf_section_name(m, i), loaders[k]))
 			return false;
@@ -205,7 +206,7 @@ is_writable(const struct elf_module *m, const Elf64_Sym *s, const char *name)
 {
 	unsigned type = ELF64_ST_TYPE(s->st_info);
 	return (type == STT_OBJECT || type == STT_TLS) && s->st_shndx < m->shdr_count &&
-	    s->st_shndx != SHN_UNDEF && is_writable_section(m, s->st_shndx) && !is_crt(s, name);
+	       s->st_shndx != SHN_UNDEF && is_writable_section(m, s->st_shndx) && !is_crt(s, name);
 }
 
 /* ------------------------------------------------------------------ lists */
@@ -214,10 +215,10 @@ name_of(const struct elf_module *m, const struct elf_symtab *t, size_t i, const 
     const char **ret, struct rel_err *err)
 {
 	*ret = elf_symbol_name(t, s);
-	return *ret != NULL ? 0
-			    : rel_err_set(err, REL_E_BAD_OBJECT,
-				  "%s: the name of symbol %zu lies outside of its string table",
-				  m->name, i);
+	return *ret != NULL
+		   ? 0
+		   : rel_err_set(err, REL_E_BAD_OBJECT,
+			 "%s: the name of symbol %zu lies outside of its string table", m->name, i);
 }
 
 /* Of a dynamic symbol; 0 and 1 are "none". */

@@ -126,7 +126,8 @@ count(struct reader *r, uint64_t list, size_t size)
 
 /* The list that a member points to; n entries of what it becomes, from the arena. */
 static void *
-list(struct reader *r, uint64_t at, size_t size, size_t size_here, uint64_t *ret_from, size_t *ret_n)
+list(
+    struct reader *r, uint64_t at, size_t size, size_t size_here, uint64_t *ret_from, size_t *ret_n)
 {
 	*ret_n = 0;
 	*ret_from = inside(r, at, "a list in it lies outside of the file");
@@ -146,7 +147,8 @@ read_imports(struct reader *r, uint64_t at, struct elf_table *t)
 	struct elf_import *v =
 	    list(r, at, sizeof(struct file_import), sizeof(*v), &from, &t->import_count);
 	t->imports = v;
-	for (size_t i = 0; i < t->import_count && !stopped(r); i++, from += sizeof(struct file_import)) {
+	for (size_t i = 0; i < t->import_count && !stopped(r);
+	     i++, from += sizeof(struct file_import)) {
 		v[i].module = text(r, from + offsetof(struct file_import, module));
 		v[i].interface = text(r, from + offsetof(struct file_import, interface));
 	}
@@ -205,8 +207,8 @@ static int
 read_members(struct elf_module *m, uint64_t at, struct rel_err *err)
 {
 	struct reader r = {.m = m};
-	struct elf_table t = {.state = ELF_TABLE_READ, .note = "", .abi = m->table.abi,
-	    .size = m->table.size};
+	struct elf_table t = {
+	    .state = ELF_TABLE_READ, .note = "", .abi = m->table.abi, .size = m->table.size};
 	t.name = text(&r, at + offsetof(struct file_module, name));
 	t.vsn = text(&r, at + offsetof(struct file_module, vsn));
 	t.flags = number(&r, at + offsetof(struct file_module, flags));

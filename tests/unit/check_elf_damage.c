@@ -18,8 +18,9 @@
 static const char *const victims[] = {"good", "state-base", "state-dwarf4", "packed", "packed-gnu",
     "relr", "names", "good-stripped", "sysv-hash"};
 
-/* ------------------------------------------------------------------ everything that can be asked */
-static uint64_t asked;        /* so that nothing is optimised away */
+/* ------------------------------------------------------------------ everything that can be asked
+ */
+static uint64_t asked; /* so that nothing is optimised away */
 
 static void
 look_at_symbols(struct elf_symbols s)
@@ -57,8 +58,8 @@ look_at_type(const struct elf_type *t)
 
 /* `whole`: the layout of the same type in the unharmed file, or NULL. */
 static void
-look_at_layout(struct elf_module *m, const char *type, uint32_t version,
-    const struct elf_layout *whole)
+look_at_layout(
+    struct elf_module *m, const char *type, uint32_t version, const struct elf_layout *whole)
 {
 	struct rel_err err = REL_ERR_INIT;
 	const struct elf_layout *l;
@@ -119,7 +120,8 @@ try_bytes(const char *data, size_t len, struct elf_module *whole)
 	return rc == 0;
 }
 
-/* Twice what the largest of these files may take; a sanitizer needs more address space than that. */
+/* Twice what the largest of these files may take; a sanitizer needs more address space than that.
+ */
 static void
 bound_memory(void)
 {
@@ -196,7 +198,8 @@ static const struct {
 	size_t len;
 	const char *bytes, *note;
 } harms[] = {
-    {"good", ".debug_info", 0, false, 4, "\xf0\xff\xff\xff", "a unit of its .debug_info is damaged"},
+    {"good", ".debug_info", 0, false, 4, "\xf0\xff\xff\xff",
+	"a unit of its .debug_info is damaged"},
     {"good", ".debug_info", 0, false, 4, "\xff\xff\xff\x7f",
 	"a unit of its .debug_info is damaged or of a newer DWARF"},
     {"good", ".debug_info", 0, false, 4, "\x06\x00\x00\x00",
@@ -235,6 +238,61 @@ START_TEST(harmful_debug_info)
 	ck_assert(l->root == NULL && !l->whole);
 	ck_assert_int_eq(elf_module_table(m)->state, ELF_TABLE_READ); /* it does not depend on it */
 	elf_module_close(&m);
+	free(data);
+}
+END_TEST
+
+/* A unit of nothing but a header that is longer than the unit, and a good-looking one behind it. */
+START_TEST(unit_of_nothing)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct elf_module *m = NULL;
+	size_t len;
+	char *data = fix_bytes("good", &len);
+	const Elf64_Shdr *s = section(data, ".debug_info");
+	char *info = data + s->sh_offset;
+	uint32_t none = 8, rest = (uint32_t)(s->sh_size - 16);
+	memcpy(info + 12, info, 12);
+	memcpy(info, &none, sizeof(none));
+	memcpy(info + 12, &rest, sizeof(rest));
+	ck_assert_int_eq(fix_open_bytes(data, len, &m, &err), 0);
+	ck_assert_str_eq(fix_layout(m, "good", 1)->note,
+	    "a unit of its .debug_info is damaged or of a newer DWARF");
+	elf_module_close(&m);
+	free(data);
+}
+END_TEST
+
+/* A unit that ends in the middle of an entry, wherever that is. */
+START_TEST(unit_cut_off)
+{
+	static const char *const ends[] = {
+	    "an attribute in its .debug_info reaches beyond its unit",
+	    "an entry of its .debug_info is damaged",
+	    "a reference in its .debug_info leads nowhere", ""};
+	size_t len, seen[NELEM(ends)] = {0}, run = 0, longest = 0;
+	char *data = fix_bytes("good", &len);
+	Elf64_Shdr *s = section(data, ".debug_info");
+	char *info = data + s->sh_offset;
+	for (uint32_t n = (uint32_t)s->sh_size - 1; n > 16; n--) {
+		struct rel_err err = REL_ERR_INIT;
+		struct elf_module *m = NULL;
+		uint32_t length = n - 4;
+		memcpy(info, &length, sizeof(length));
+		s->sh_size = n;
+		ck_assert_int_eq(fix_open_bytes(data, len, &m, &err), 0);
+		const char *note = fix_layout(m, "good", 1)->note;
+		size_t i = 0;
+		while (i < NELEM(ends) && strcmp(note, ends[i]) != 0)
+			i++;
+		ck_assert_msg(i < NELEM(ends), "at %u: %s", n, note);
+		seen[i]++;
+		run = i == 0 ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+		elf_module_close(&m);
+	}
+	ck_assert_uint_ge(longest, 4); /* the place of a name: cut off after 0, 1, 2 and 3 bytes */
+	ck_assert_uint_gt(seen[1], 0);
 	free(data);
 }
 END_TEST
@@ -342,6 +400,8 @@ main(void)
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, cut_off_is_told);
 	tcase_add_loop_test(tc, harmful_debug_info, 0, NELEM(harms));
+	tcase_add_test(tc, unit_of_nothing);
+	tcase_add_test(tc, unit_cut_off);
 	tcase_add_test(tc, two_of_a_kind);
 	tcase_add_test(tc, section_outside);
 	tcase_add_loop_test(tc, cut_off_anywhere, 0, NELEM(victims));

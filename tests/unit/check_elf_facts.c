@@ -57,8 +57,18 @@ START_TEST(good_module)
 END_TEST
 
 /* ------------------------------------------------------------------ one flag each */
-enum flag { NOW, SYMBOLIC, NODELETE, STATIC_TLS, TEXTREL, EXEC_STACK, SYMTAB, DEBUG_INFO, BUILD_ID,
-	FLAGS };
+enum flag {
+	NOW,
+	SYMBOLIC,
+	NODELETE,
+	STATIC_TLS,
+	TEXTREL,
+	EXEC_STACK,
+	SYMTAB,
+	DEBUG_INFO,
+	BUILD_ID,
+	FLAGS
+};
 
 static unsigned
 flags_of(const char *name)
@@ -95,7 +105,8 @@ static const struct {
 
 START_TEST(one_flag)
 {
-	unsigned good = 1u << NOW | 1u << SYMBOLIC | 1u << SYMTAB | 1u << DEBUG_INFO | 1u << BUILD_ID;
+	unsigned good =
+	    1u << NOW | 1u << SYMBOLIC | 1u << SYMTAB | 1u << DEBUG_INFO | 1u << BUILD_ID;
 	ck_assert_uint_eq(flags_of(flagged[_i].name), good ^ flagged[_i].differ);
 }
 END_TEST
@@ -317,8 +328,8 @@ START_TEST(other_files)
 		ck_assert(!f->init.named);
 		ck_assert_int_eq(elf_module_table(m)->state, ELF_TABLE_UNREADABLE);
 		ck_assert_uint_eq(elf_module_table(m)->abi, 1);
-		ck_assert_str_eq(elf_module_table(m)->note,
-		    "the relocations of its machine are not known here");
+		ck_assert_str_eq(
+		    elf_module_table(m)->note, "the relocations of its machine are not known here");
 	}
 	elf_module_close(&m);
 	free(data);
@@ -350,7 +361,8 @@ START_TEST(not_a_module)
 	FILE *f = fopen(path, "w");
 	ck_assert_ptr_nonnull(f);
 	refused(path, REL_E_BAD_OBJECT, "it is not an ELF file");
-	ck_assert_int_ge(fputs("#!/bin/sh\necho this is text, and long enough for a header\n", f), 0);
+	ck_assert_int_ge(
+	    fputs("#!/bin/sh\necho this is text, and long enough for a header\n", f), 0);
 	ck_assert_int_eq(fflush(f), 0);
 	refused(path, REL_E_BAD_OBJECT, "it is not an ELF file");
 	ck_assert_int_eq(ftruncate(fileno(f), ((off_t)1 << 30) + 1), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The layouts of state types: found, read, compared, searched for pointers.  Each kind of change has
- * a pair of modules that differ in it alone (tests/modules/elf/state.c).
+ * The layouts of state types: found, read, compared, searched for pointers.  Each kind of change
+ * has a pair of modules that differ in it alone (tests/modules/elf/state.c).
  */
 #include "config.h"
 
@@ -241,7 +241,8 @@ static const struct {
 START_TEST(changed)
 {
 	char name[64] = "state-";
-	struct elf_module *m = fix_open("state-base"), *n = fix_open(strcat(name, changes[_i].name));
+	struct elf_module *m = fix_open("state-base"),
+			  *n = fix_open(strcat(name, changes[_i].name));
 	const struct elf_layout *a = fix_layout(m, "whole", 1), *b = fix_layout(n, "whole", 1);
 	struct elf_diffs *d = compare(a, b);
 	ck_assert_str_ne(a->id, b->id);
@@ -311,6 +312,25 @@ START_TEST(pointers_into_code)
 }
 END_TEST
 
+/* What belongs to the C library is not followed by pointers; inside of a state it is part of it. */
+START_TEST(library_is_not_followed)
+{
+	struct elf_module *m = fix_open("names");
+	struct rel_err err = REL_ERR_INIT;
+	struct elf_pointers *p = NULL;
+	const struct elf_layout *l = fix_layout(m, "keeper", 1);
+	const struct elf_type *t = member(l->root, "library")->type;
+	ck_assert(l->whole && t->of == NULL && t->pointee == ELF_TO_STRUCT);
+	ck_assert_str_eq(t->target, "struct _library");
+	ck_assert_uint_eq(member(l->root, "inside")->type->member_count, 1);
+	ck_assert_int_eq(elf_layout_pointers(l, &p, &err), 0);
+	ck_assert_uint_eq(p->count, 1);
+	ck_assert_str_eq(p->list[0].path, "inside.hook");
+	elf_pointers_free(&p);
+	elf_module_close(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,5 +343,6 @@ main(void)
 	tcase_add_loop_test(tc, changed, 0, NELEM(changes));
 	tcase_add_test(tc, twins);
 	tcase_add_loop_test(tc, pointers_into_code, 0, NELEM(pointers));
+	tcase_add_test(tc, library_is_not_followed);
 	return fix_run(tc, "elf layout");
 }

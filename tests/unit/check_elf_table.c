@@ -15,7 +15,7 @@ check_callbacks(const struct elf_callbacks *c)
 	ck_assert(c->init && c->handle_event && c->code_change && c->discard);
 	ck_assert(c->terminate); /* a function of libc */
 	ck_assert(!c->handle_call && !c->rebind && !c->config_change && !c->export_state &&
-	    !c->import_state);
+		  !c->import_state);
 }
 
 static void
@@ -111,8 +111,8 @@ START_TEST(not_relocated)
 	memcpy(table + offsetof(struct relw_module, handle_call), &addr, sizeof(addr));
 	ck_assert_int_eq(fix_open_bytes(data, len, &m, &err), 0);
 	ck_assert_int_eq(elf_module_table(m)->state, ELF_TABLE_UNREADABLE);
-	ck_assert_str_eq(elf_module_table(m)->note,
-	    "a pointer to a function in it is of an unknown kind");
+	ck_assert_str_eq(
+	    elf_module_table(m)->note, "a pointer to a function in it is of an unknown kind");
 	elf_module_close(&m);
 	free(data);
 }

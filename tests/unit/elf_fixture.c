@@ -17,7 +17,8 @@ fix_path(const char *name)
 {
 	static char path[4096];
 	const char *top = getenv("top_builddir");
-	snprintf(path, sizeof(path), "%s/tests/modules/elf/out/%s.so", top != NULL ? top : ".", name);
+	snprintf(
+	    path, sizeof(path), "%s/tests/modules/elf/out/%s.so", top != NULL ? top : ".", name);
 	return path;
 }
 
@@ -71,8 +72,8 @@ fix_symbols(struct elf_symbols s)
 	size_t n = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < s.count && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "",
-		    s.list[i].name);
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "", s.list[i].name);
 	return text;
 }
 

@@ -27,14 +27,23 @@ struct anchored { /* not the one */
 	int f;
 };
 
+struct _library { /* by its name the C library's */
+	void (*hook)(void);
+};
+
+struct keeper {
+	struct _library *library;
+	struct _library inside;
+};
+
 /* Used, or the compiler would not describe them. */
 int names_sum(const struct plain *, const by_typedef *, const struct counted_v7 *, const counted_v8 *,
-    const struct anchored *);
+    const struct anchored *, const struct keeper *);
 int
 names_sum(const struct plain *p, const by_typedef *t, const struct counted_v7 *v,
-    const counted_v8 *w, const struct anchored *x)
+    const counted_v8 *w, const struct anchored *x, const struct keeper *k)
 {
-	return p->a + t->b + v->c + w->d + x->f;
+	return p->a + t->b + v->c + w->d + x->f + (k->library->hook == k->inside.hook);
 }
 
 RELW_STATE(anchored, struct elsewhere);
