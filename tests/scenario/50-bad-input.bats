@@ -344,7 +344,7 @@ spoilt() {
 @test "two upgrades at once: the second is refused with 9 and names the first" {
 	begin
 	mkfifo "$WORK/progress"
-	"$build/relctl" --root "$ROOT" upgrade 0.1.1-hang 2>"$WORK/progress" 3>&- &
+	"$build/relctl" --root "$ROOT" upgrade 0.1.1-hang --max-pause 10s 2>"$WORK/progress" 3>&- &
 	local first=$! line
 	exec {progress}<"$WORK/progress"
 	read -r -u "$progress" line
