@@ -333,6 +333,107 @@ START_TEST(unreachable_in_the_bracket)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ renewed connections */
+static bool
+second_committed(const struct world *w)
+{
+	return w->fakes[1].state[0];
+}
+
+static bool
+second_asked(const struct world *w)
+{
+	return w->fakes[1].prepared != NULL;
+}
+
+static bool
+bracket_sent(const struct world *w)
+{
+	return w->frames[0] == 3;
+}
+
+/* Its connection broke and stands again; `state`: what it says of step 0, NULL: of no step. */
+static bool
+reconnect(struct world *w, size_t worker, const char *state)
+{
+	json_t *o = state != NULL ? json_pack("{s:[{s:i, s:s}]}", "steps", "step", 0, "state", state)
+				  : json_pack("{s:[]}", "steps");
+	bool took_part = exec_reconnected(w->x, &w->fakes[worker], o);
+	json_decref(o);
+	return took_part;
+}
+
+/* The DONE of a worker that decided for itself is lost with its connection: its word stands. */
+START_TEST(done_is_lost)
+{
+	struct world *w = new_without_rehearsal("w", 2);
+	w->fakes[1].act[0][0] = ACT_MUTE;
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(world_run_until(w, second_committed));
+	w->fakes[1].in_bracket = w->fakes[1].waits = false;
+	ck_assert(reconnect(w, 1, "committed"));
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
+	ck_assert_uint_eq(w->fakes[1].kills, 0);
+	world_free(w);
+}
+END_TEST
+
+/* It is back and has not changed: the group goes back at once, not after its time-out. */
+START_TEST(bracket_is_lost)
+{
+	struct world *w = new_without_rehearsal("g", 3);
+	w->fakes[1].act[0][0] = ACT_BUSY;
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(world_run_until(w, bracket_sent));
+	ck_assert(reconnect(w, 1, NULL));
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
+	ck_assert_int_eq(w->err.code, REL_E_WORKER_SILENT);
+	ck_assert_int_lt(world_figure(w, "total_us"), EXEC_SUSPEND_TIMEOUT / 1000);
+	world_free(w);
+}
+END_TEST
+
+/* Before the first bracket the lost answer ends the operation, and nothing has changed. */
+START_TEST(answer_is_lost)
+{
+	struct world *w = _i == 0 ? world_new("g", 2) : new_without_rehearsal("g", 2);
+	if (_i == 0)
+		w->fakes[1].rehearse = ANSWER_MUTE;
+	else
+		w->fakes[1].prepare = ANSWER_MUTE;
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(world_run_until(w, second_asked));
+	ck_assert(reconnect(w, 1, NULL));
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
+	ck_assert_int_eq(w->err.code, REL_E_WORKER_SILENT);
+	ck_assert_int_lt(world_figure(w, "total_us"), 1000000);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(reconnect_of_another)
+{
+	struct world *w = new_without_rehearsal("g", 2);
+	struct fake other = {0};
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(!exec_reconnected(w->x, &other, NULL));
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(undo_not_recorded)
 {
 	struct world *w = new_without_rehearsal("gg", 2);
@@ -625,6 +726,10 @@ main(void)
 	tcase_add_test(t, undo_given_up);
 	tcase_add_test(t, undo_unreachable);
 	tcase_add_loop_test(t, unreachable_in_the_bracket, 0, 2);
+	tcase_add_test(t, done_is_lost);
+	tcase_add_test(t, bracket_is_lost);
+	tcase_add_loop_test(t, answer_is_lost, 0, 2);
+	tcase_add_test(t, reconnect_of_another);
 	tcase_add_test(t, undo_not_recorded);
 	tcase_add_loop_test(t, settle_to_mixed, 0, 2);
 	tcase_add_loop_test(t, does_not_start_in_the_new, 0, 2);
