@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 
 #define WIRE_CALL_TIMEOUT_MS 30000
+#define WIRE_CALLS_QUEUED    64 /* behind a full socket */
 
 struct queued {
 	struct queued *next;
@@ -100,6 +101,16 @@ call_timeout(uv_timer_t *t)
 	call_end(c->wire, c, NULL, &err);
 }
 
+/* A worker that does not read: what more is queued for it would only be memory. */
+static bool
+queue_is_full(const struct conn *c)
+{
+	size_t n = 0;
+	for (const struct queued *q = c->out; q != NULL; q = q->next)
+		n++;
+	return n >= WIRE_CALLS_QUEUED;
+}
+
 int
 wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, struct rel_err *err)
 {
@@ -107,6 +118,10 @@ wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, s
 	if (cn == NULL) {
 		json_decref(request);
 		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is %s", w->name, sup_state_public(w));
+	}
+	if (queue_is_full(cn)) {
+		json_decref(request);
+		return rel_err_set(err, REL_E_WORKER_SILENT, "%s does not read what it is asked", w->name);
 	}
 	struct wire *wr = cn->d->wire;
 	struct call *c = calloc(1, sizeof(*c));

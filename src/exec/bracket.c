@@ -275,7 +275,6 @@ exec_bracket_begin(struct exec *x)
 	x->phase = EXEC_BUILD;
 	struct proto_frame f = {.magic = PROTO_FRAME_MAGIC, .kind = PROTO_BRACKET,
 	    .undo = x->undoing, .step = x->step, .operation = x->opt.operation};
-	bool unreachable = false;
 	for (size_t i = 0; i < x->count; i++) {
 		struct exec_worker *w = &x->workers[i];
 		w->asked = takes_part(x, w);
@@ -293,18 +292,13 @@ exec_bracket_begin(struct exec *x)
 		atomic_store(&exec_word(x, x->step, x->undoing, 0)->need, (uint32_t)x->waiting);
 	x->changed = true;
 	x->bracket_sent = x->ops->now(x->ctx);
+	/* One that cannot be reached has just died, which is no failure of the upgrade, or lost its
+	 * connection: its end or its hello is on the way, and the time to come to rest bounds both. */
 	for (size_t i = 0; i < x->count; i++)
 		if (x->workers[i].asked && x->ops->send_frame(x->ctx, &x->workers[i], &f) != 0)
-			unreachable = true;
+			exec_say(x, "warning", "%s cannot be reached in the bracket", x->workers[i].name);
 	if (FAULT(EXEC_BRACKET_SENT))
 		exec_say(x, "warning", "fault point in the bracket");
-	if (unreachable && !x->undoing) {
-		struct rel_err err = REL_ERR_INIT;
-		rel_err_set(&err, REL_E_WORKER_SILENT, 
-		    "the bracket of instruction %u: a worker cannot be reached", step_of(x)->index + 1);
-		abort_bracket(x, &err);
-		return true;
-	}
 	bracket_timer_set(x);
 	return true;
 }

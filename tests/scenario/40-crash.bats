@@ -108,6 +108,20 @@ load lib
 	runs 0.1.1
 }
 
+@test "a worker that does not read: what it is asked is bounded" {
+	demo_root
+	start_running
+	remember
+	local pid
+	pid=$(pid_of hello/listener/0)
+	kill -STOP "$pid"
+	tool control "$CONTROL" flood
+	kill -CONT "$pid"
+	expect 0 relctl -o json call hello/listener/0 '{"ping": 1}'
+	holds 'd == {"pong": 1}'
+	unharmed
+}
+
 @test "a worker that does not answer: the upgrade is given up, and says who it was" {
 	demo_root 2
 	start_running 2

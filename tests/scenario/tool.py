@@ -250,6 +250,17 @@ def control_many(s):
         raise Failed(f"{refused} of 100 were refused")
 
 
+def control_flood(s):
+    """More calls than a worker that does not read can be sent: those too many are refused at once."""
+    call = {"worker": "hello/listener/0", "request": {"x": "y" * 2000}}
+    for _ in range(600):
+        s.sendall(request("call", params=call))
+    with s.makefile("rb") as f:
+        while b"does not read" not in (line := f.readline()):
+            if not line:
+                raise Failed("all calls were taken")
+
+
 def control_leaves(s):
     """Begins an upgrade and goes away as soon as it has begun."""
     s.sendall(request("upgrade", params={"version": "0.1.1"}))

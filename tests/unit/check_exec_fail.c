@@ -328,7 +328,31 @@ START_TEST(unreachable_in_the_bracket)
 	world_start(w);
 	world_check(w);
 	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
-	ck_assert_int_eq(w->err.code, REL_E_WORKER_SILENT);
+	ck_assert_int_eq(w->err.code, REL_E_SUSPEND_FAILED);
+	world_free(w);
+}
+END_TEST
+
+static bool
+two_reached(const struct world *w)
+{
+	return w->frames[0] >= 2;
+}
+
+/* It died right before: a dead worker runs no old code, and the others change. */
+START_TEST(died_before_the_bracket)
+{
+	struct world *w = new_without_rehearsal("g", 3);
+	w->fakes[1].no_frame = true;
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(world_run_until(w, two_reached));
+	w->fakes[1].alive = false;
+	ck_assert(exec_gone(w->x, &w->fakes[1], false, "died of SIGKILL"));
+	w->fakes[1].alive = w->fakes[1].state[0] = true; /* started anew, by the map */
+	world_run(w);
+	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
+	ck_assert_uint_eq(w->fakes[0].kills + w->fakes[2].kills, 0);
 	world_free(w);
 }
 END_TEST
@@ -726,6 +750,7 @@ main(void)
 	tcase_add_test(t, undo_given_up);
 	tcase_add_test(t, undo_unreachable);
 	tcase_add_loop_test(t, unreachable_in_the_bracket, 0, 2);
+	tcase_add_test(t, died_before_the_bracket);
 	tcase_add_test(t, done_is_lost);
 	tcase_add_test(t, bracket_is_lost);
 	tcase_add_loop_test(t, answer_is_lost, 0, 2);
