@@ -116,6 +116,9 @@ int ctl_error(struct ctl *c, const struct rel_err *err);
 int ctl_problems(struct ctl *c, const struct doc_problems *p);
 /* One JSON document on c->out; takes the reference; NULL is running out of memory. */
 int ctl_json(struct ctl *c, json_t *v);
+/* --out: the file is replaced in one step.  A device or a pipe (/dev/stdout, /dev/null, a FIFO) is
+ * written to, never replaced. */
+int ctl_out_file(const char *path, const char *text, struct rel_err *err) RTE_MUST_CHECK;
 /* A note for people on c->err; nothing with -q. */
 void ctl_note(struct ctl *c, const char *fmt, ...) RTE_PRINTF(2, 3);
 

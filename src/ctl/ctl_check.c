@@ -113,7 +113,7 @@ put(struct ctl *c, const char *out, const char *text, size_t added, struct doc_p
 		fputs(text, c->out);
 		return 0;
 	}
-	if (rel_file_replace(AT_FDCWD, out, text, strlen(text), 0644, true, &err) != 0) {
+	if (ctl_out_file(out, text, &err) != 0) {
 		doc_problem_add(p, DOC_ERROR, &err);
 		return 0;
 	}

@@ -3,9 +3,12 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ctl/ctl.h"
 #include "proto/proto.h"
@@ -131,6 +134,18 @@ ctl_problems(struct ctl *c, const struct doc_problems *p)
 	else
 		json_problems(c, p, first);
 	return first == NULL ? 0 : rel_err_exit(first->code);
+}
+
+int
+ctl_out_file(const char *path, const char *text, struct rel_err *err)
+{
+	struct stat st;
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return rel_file_replace(AT_FDCWD, path, text, strlen(text), 0644, true, err);
+	CLEANUP(rel_fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || rel_fd_write_all(fd, text, strlen(text)) != 0)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot write %s", path);
+	return 0;
 }
 
 void

@@ -82,7 +82,7 @@ put_file(struct relup_work *w, struct ctl *c, const char *out, const char *text)
 {
 	struct rel_err err = REL_ERR_INIT;
 	const struct model_release *r = w->to->release;
-	if (rel_file_replace(AT_FDCWD, out, text, strlen(text), 0644, true, &err) < 0) {
+	if (ctl_out_file(out, text, &err) < 0) {
 		doc_problem_add(&w->problems, DOC_ERROR, &err);
 		return 0;
 	}

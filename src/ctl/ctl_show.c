@@ -252,7 +252,7 @@ write_out(struct ctl *c, const char *path, json_t *p)
 	CLEANUP(rel_free_cleanup) char *text = doc_json_pretty(p);
 	if (text == NULL)
 		rel_err_nomem(&err);
-	else if (rel_file_replace(AT_FDCWD, path, text, strlen(text), 0644, true, &err) == 0)
+	else if (ctl_out_file(path, text, &err) == 0)
 		return 0;
 	return ctl_error(c, &err);
 }

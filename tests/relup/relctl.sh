@@ -73,6 +73,10 @@ run 64 frobnicate --worse -o json; is_json; out_has '"code": "usage"'; err_empty
 	run 0 $make_good --out "$tmp/relup.json"; out_empty; err_has '1 up, 1 down'
 	cmp -s "$tmp/relup.json" "$tmp/first" || ok=0; verdict "--out FILE"
 	run 0 $make_good --out "$tmp/relup.json" -o json; is_json; out_has '"up": 1'; err_empty; verdict "--out FILE as JSON"
+	mkfifo "$tmp/fifo"
+	cat "$tmp/fifo" >"$tmp/read" &
+	run 0 $make_good --out "$tmp/fifo"; wait; [ -p "$tmp/fifo" ] || ok=0
+	cmp -s "$tmp/read" "$tmp/first" || ok=0; verdict "--out into a pipe: it is written to, not replaced"
 	run 1 $make_good --out "$tmp/none/relup.json"; out_empty; err_has '^relctl: error: '; verdict "--out into no folder"
 	run 0 relup show "$tmp/relup.json"; out_has '^up from 1$'; out_has '^   3  foo 2.0  *a  *suspend  *stands still until step 6'; verdict "relup show"
 	run 0 -o json relup show "$tmp/relup.json"; cmp -s "$tmp/out" "$tmp/first" || ok=0; verdict "relup show as JSON"
