@@ -15,6 +15,8 @@ import tempfile
 BUILD, SOURCE = os.environ["top_builddir"], os.environ["top_srcdir"]
 CC = os.environ.get("CC", "cc").split()
 RELCTL = os.path.join(BUILD, "relctl")
+with open(os.path.join(BUILD, "config.h"), encoding="utf-8") as config:
+    SANITIZED = "#define RELUP_SANITIZED 1" in config.read()
 GOOD_FLAGS = ["-std=gnu17", "-g", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-Bsymbolic",
               "-Wl,-z,now", "-Wl,-z,defs", "-Wl,-z,relro"]
 
@@ -123,11 +125,15 @@ class Tests:
         for line in (why.splitlines() if not ok else []):
             print(f"# {line}")
 
-    def found(self, title, path, errors=(), warnings=(), says=()):
-        """Exactly these findings; each text of `says` stands in some message."""
+    def found(self, title, path, errors=(), warnings=(), says=(), built=False):
+        """Exactly these findings; each text of `says` stands in some message.  `built`: modules of the
+        build itself, in which a sanitizer has constructors and variables of its own."""
         status, out, err = relctl("-o", "json", "check", path, "--detailed-exitcode")
         try:
             d = json.loads(out)
+            if built and SANITIZED:
+                d["findings"] = [f for f in d["findings"] if not f["code"].startswith("elf_")]
+                status = 1 if any(f["severity"] == "error" for f in d["findings"]) else 2 if d["findings"] else 0
             got = sorted((f["severity"], f["code"]) for f in d["findings"])
             messages = " ".join(f["message"] for f in d["findings"])
             placed = all(f.get("file") and f.get("hint") for f in d["findings"])
@@ -298,7 +304,7 @@ class Tests:
     def samples(self):
         tree = os.path.join(BUILD, "releases", "tree")
         for vsn, old in (("0.1.1", "0.1.0"), ("0.1.2", "0.1.1")):
-            self.found(f"sample {vsn}", f"{tree}/lib/hello-{vsn}")
+            self.found(f"sample {vsn}", f"{tree}/lib/hello-{vsn}", built=True)
             lib = self.lib()
             for v in (vsn, old):
                 shutil.copytree(f"{tree}/lib/hello-{v}", f"{lib.dir}/hello-{v}")
@@ -321,7 +327,7 @@ class Tests:
                 f.write(sample.replace(", change: {advanced: {}}", ""))
             if "advanced" in sample:
                 self.found(f"sample {vsn} without its code_change", os.path.dirname(path),
-                           ["state_layout_changed"] * 2, says=["answered: new"])
+                           ["state_layout_changed"] * 2, says=["answered: new"], built=True)
             os.unlink(path)
             status, out, err = relctl("appup", "make", f"{lib.dir}/hello-{old}", f"{lib.dir}/hello-{vsn}")
             bare = [[x for x in t.splitlines() if x.strip() and not x.lstrip().startswith("#")]
@@ -329,7 +335,7 @@ class Tests:
             self.verdict(f"sample {vsn} is what is drafted", status == 0 and bare[0] == bare[1], out + err)
         root = os.path.join(self.dir, "root")
         shutil.copytree(tree, root)
-        self.found("all samples as a root", root)
+        self.found("all samples as a root", root, built=True)
 
     # -------------------------------------------------------------- drafts
     def drafts(self):
