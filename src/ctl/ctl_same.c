@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compare/compare.h"
 #include "ctl/ctl_relup.h"
 
 /* Two copies of one application's folder. */
@@ -20,28 +21,7 @@ struct pair {
 	const char *name_a, *name_b;
 };
 
-/* 1: equal; 0: they differ; -1 with errno. */
-static int
-same_bytes(int a, int b)
-{
-	char ba[1 << 14], bb[sizeof(ba)];
-	off_t at = 0;
-	for (;;) {
-		ssize_t n = pread(a, ba, sizeof(ba), at);
-		if (n <= 0)
-			return n < 0 ? -1 : 1;
-		for (ssize_t got = 0, m; got < n; got += m) {
-			m = pread(b, bb + got, (size_t)(n - got), at + got);
-			if (m <= 0)
-				return m < 0 ? -1 : 0;
-		}
-		if (memcmp(ba, bb, (size_t)n) != 0)
-			return 0;
-		at += n;
-	}
-}
-
-/* As above for two files that may be absent: both absent are equal. */
+/* As compare_bytes() for two files that may be absent: both absent are equal. */
 static int
 same_file(int dir_a, int dir_b, const char *path)
 {
@@ -56,11 +36,9 @@ same_file(int dir_a, int dir_b, const char *path)
 		return a < 0 && b < 0;
 	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0)
 		return -1;
-	if (sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino)
-		return 1;
-	if (!S_ISREG(sa.st_mode) || !S_ISREG(sb.st_mode) || sa.st_size != sb.st_size)
+	if (!S_ISREG(sa.st_mode) || !S_ISREG(sb.st_mode))
 		return 0;
-	return same_bytes(a, b);
+	return compare_bytes(a, b);
 }
 
 /* Compares one file of the folder; false: told, and the rest need not be compared. */
