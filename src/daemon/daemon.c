@@ -82,7 +82,10 @@ s_all_stopped(void *ctx)
 {
 	struct daemon *d = ctx;
 	daemon_log(d, "info", "relupd", "all workers ended");
-	uv_stop(&d->loop);
+	if (d->stopping)
+		uv_stop(&d->loop);
+	else
+		op_stopped(d);
 }
 
 static mono_ns_t
@@ -196,14 +199,25 @@ daemon_boot_release(struct daemon *d, struct rls *r, struct rel_err *err)
 	MUST(d->sup == NULL && d->rls == NULL);
 	d->rls = r;
 	if (build(d, err) != 0 || open_all_listeners(d, err) != 0) {
-		sup_free(&d->sup);
-		rls_free(&d->rls);
-		json_decref(d->map);
-		d->map = NULL;
+		daemon_drop_release(d);
 		return -1;
 	}
 	sup_start_all(d->sup);
 	return 0;
+}
+
+void
+daemon_drop_release(struct daemon *d)
+{
+	for (size_t i = 0; d->sup != NULL && i < sup_count(d->sup); i++) {
+		wire_forget(sup_at(d->sup, i));
+		proc_free(d, sup_at(d->sup, i));
+	}
+	listeners_close(d->listeners);
+	sup_free(&d->sup);
+	rls_free(&d->rls);
+	json_decref(d->map);
+	d->map = NULL;
 }
 
 /* ------------------------------------------------------------------ coming back */

@@ -93,6 +93,8 @@ int daemon_run(struct daemon *d);
 void daemon_stop(struct daemon *d);
 /* Starts the release on a root that runs none. */
 int daemon_boot_release(struct daemon *d, struct rls *r, struct rel_err *err) RTE_MUST_CHECK;
+/* The opposite: all workers have ended, and the root runs nothing again. */
+void daemon_drop_release(struct daemon *d);
 json_t *daemon_start_body(struct daemon *d, struct sup_worker *w);
 /* A worker of an interrupted operation came back or died: is it time to recover? */
 void daemon_recover_poke(struct daemon *d);
@@ -135,6 +137,7 @@ void pids_each(struct pids *p, struct daemon *d,
 /* listen.c */
 int listeners_new(struct daemon *d, struct listeners **ret, struct rel_err *err) RTE_MUST_CHECK;
 void listeners_free(struct listeners **l);
+void listeners_close(struct listeners *l); /* all of them; others may be opened */
 /* The fd of an address, opened on first use; borrowed. */
 int listeners_get(struct listeners *l, const char *address, int *ret_fd, struct rel_err *err)
     RTE_MUST_CHECK;
@@ -148,6 +151,7 @@ int wire_send_json(struct sup_worker *w, const char *name, json_t *body, const i
     size_t fd_count, struct rel_err *err) RTE_MUST_CHECK;
 int wire_send_frame(struct sup_worker *w, const struct proto_frame *f, struct rel_err *err)
     RTE_MUST_CHECK;
+void wire_forget(struct sup_worker *w);  /* its connection is closed; it may be freed */
 void wire_drain(struct daemon *d, struct sup_worker *w); /* reads what a dead worker left */
 /* A request to a worker (`relctl call`); fn gets its reply or an error, once. */
 typedef void wire_reply_fn(void *ctx, json_t *reply, const struct rel_err *err);
@@ -196,6 +200,7 @@ void op_tell_missed(struct daemon *d, struct sup_worker *w, json_t *state);
 /* The worker has dropped what the operation left over (its `finished` was read). */
 void op_left(struct daemon *d, const struct sup_worker *w);
 void op_poke(struct daemon *d);
+void op_stopped(struct daemon *d); /* all workers that were told to have ended */
 void op_free(struct daemon *d);
 json_t *op_json(const struct daemon *d); /* for status; null where none */
 bool op_in_bracket(const struct daemon *d); /* workers stand still: nothing may take time now */

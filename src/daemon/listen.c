@@ -37,18 +37,24 @@ listeners_new(struct daemon *d, struct listeners **ret, struct rel_err *err)
 }
 
 void
-listeners_free(struct listeners **lp)
+listeners_close(struct listeners *l)
 {
-	struct listeners *l = *lp;
-	*lp = NULL;
-	if (l == NULL)
-		return;
 	while (l->head != NULL) {
 		struct listener *x = l->head;
 		l->head = x->next;
 		close(x->fd);
 		free(x);
 	}
+}
+
+void
+listeners_free(struct listeners **lp)
+{
+	struct listeners *l = *lp;
+	*lp = NULL;
+	if (l == NULL)
+		return;
+	listeners_close(l);
 	free(l);
 }
 

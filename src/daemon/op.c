@@ -160,6 +160,15 @@ become(struct operation *op)
 		    "permanent now", op->to);
 }
 
+/* The release that is reached may be what mends them: no back-off from the one that is left. */
+static void
+try_failing(struct daemon *d)
+{
+	for (size_t i = 0; i < sup_count(d->sup); i++)
+		if (sup_worker_fails(sup_at(d->sup, i)))
+			sup_replace(d->sup, sup_at(d->sup, i));
+}
+
 static void
 tell(struct operation *op)
 {
@@ -223,6 +232,8 @@ op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct 
 	if (o == EXEC_UPGRADED)
 		become(op);
 	op->ended = true;
+	if (o == EXEC_UPGRADED)
+		try_failing(op->d);
 	settle_late(op, o);
 	op->result = result;
 	if (result == NULL) {
@@ -289,6 +300,25 @@ fill_worker(const struct exec_script *s, struct sup_worker *w, struct exec_worke
 	return 0;
 }
 
+/* Where no worker runs: those that wait for their next start are started by the map that the operation
+ * leaves, which may be what mends them. */
+static int
+take_waiting(struct operation *op, struct exec_worker **list, size_t *n)
+{
+	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
+		struct sup_worker *w = sup_at(op->d->sup, i);
+		if (w->state != SUP_WAITING)
+			continue;
+		struct exec_worker *x = &(*list)[*n];
+		*x = (struct exec_worker){.ref = w, .name = w->name, .down = true};
+		x->concerned = calloc(op->plan.steps->step_count + 1, sizeof(*x->concerned));
+		if (x->concerned == NULL)
+			return -1;
+		++*n;
+	}
+	return 0;
+}
+
 void
 op_workers_free(struct exec_worker *list, size_t n)
 {
@@ -323,8 +353,8 @@ op_take_workers(struct operation *op, struct exec_worker **ret, size_t *ret_n)
 
 /* ------------------------------------------------------------------ begin */
 
-static void
-fail_before(struct operation *op, const struct doc_problems *p, const struct rel_err *err)
+void
+op_fail_before(struct operation *op, const struct doc_problems *p, const struct rel_err *err)
 {
 	char words[2 * REL_VERSION_MAX + 40];
 	snprintf(words, sizeof(words), "%s → %s: not begun: ", op->from, op->to);
@@ -340,6 +370,10 @@ begin(struct operation *op, struct rel_err *err)
 	size_t n;
 	if (op_take_workers(op, &workers, &n) != 0)
 		return rel_err_nomem(err);
+	if (n == 0 && take_waiting(op, &workers, &n) != 0) {
+		op_workers_free(workers, n);
+		return rel_err_nomem(err);
+	}
 	op->opt.from = op->from;
 	op->opt.to = op->to;
 	op->opt.instructions = (unsigned)op->plan.script->count;
@@ -381,7 +415,7 @@ try_begin(struct operation *op)
 	uv_timer_stop(&op->timer);
 	/* Recorded last: what fails before leaves no row that nobody would end. */
 	if (begin(op, &err) != 0 || record(op, &err) != 0) {
-		fail_before(op, NULL, &err);
+		op_fail_before(op, NULL, &err);
 		return;
 	}
 	exec_operation_set(op->x, op->id);
@@ -398,7 +432,7 @@ on_start_wait_over(uv_timer_t *t)
 	rel_err_set(&err, REL_E_START_FAILED, "%s is not up yet", who != NULL ? who : "a worker");
 	rel_err_hint(&err, "wait for it: `relctl status`; its log is in %s/log/",
 	    store_root_path(op->d->store));
-	fail_before(op, NULL, &err);
+	op_fail_before(op, NULL, &err);
 }
 
 static int
@@ -430,75 +464,6 @@ op_unchanged_result(const char *version)
 	    0, "forecast_us", "killed", "error");
 }
 
-/* ------------------------------------------------------------------ the first start */
-
-static void
-first_end(struct operation *op, bool well)
-{
-	struct rel_err err = REL_ERR_INIT;
-	json_t *error = json_null();
-	if (!well) {
-		const char *who = "?";
-		op_all_running(op, &who);
-		const struct sup_worker *w = sup_find(op->d->sup, who);
-		bool why = w != NULL && w->why[0] != '\0';
-		rel_err_set(&err, REL_E_START_FAILED, "%s does not start%s%s", who, why ? ": " : "",
-		    why ? w->why : "");
-		error = proto_err_json(&err);
-	}
-	enum exec_outcome o = well ? EXEC_UPGRADED : EXEC_MIXED;
-	json_t *result = op_unchanged_result(op->to);
-	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
-	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
-	json_object_set_new(result, "from", json_string(""));
-	json_object_set_new(result, "workers", json_integer((json_int_t)sup_count(op->d->sup)));
-	json_object_set_new(result, "total_us",
-	    json_integer((rel_wall_now() - op->at) / 1000));
-	json_object_set_new(result, "error", error);
-	op_end(op, o, result, &err);
-}
-
-static void
-on_first_over(uv_timer_t *t)
-{
-	first_end(t->data, false);
-}
-
-void
-op_first_wait(struct operation *op)
-{
-	op->first = true;
-	uv_timer_start(&op->timer, on_first_over, (uint64_t)(OP_START_WAIT / DUR_MS), 0);
-}
-
-static void
-first_start(struct operation *op)
-{
-	struct rel_err err = REL_ERR_INIT;
-	struct daemon *d = op->d;
-	struct rls *r = NULL;
-	struct doc_problems p = DOC_PROBLEMS_INIT;
-	const struct store_op so = {.at = op->at, .kind = "start", .who = op->who, .from = "",
-	    .to = op->to, .script = "[]"};
-	if (rls_load(d->store, op->to, &r, &p, &err) != 0 || daemon_runtime_check(d, r, &err) != 0 ||
-	    store_op_begin(d->store, &so, &op->id, &err) != 0) {
-		rls_free(&r);
-		fail_before(op, &p, &err);
-		doc_problems_fini(&p);
-		return;
-	}
-	doc_problems_fini(&p);
-	op_set_phase(op, "start", "starting the first release of this root");
-	op_first_wait(op);
-	if (daemon_boot_release(d, r, &err) == 0) {
-		op_poke(d);
-		return;
-	}
-	json_t *result = op_unchanged_result(op->to);
-	json_object_set_new(result, "error", proto_err_json(&err));
-	op_end(op, EXEC_UNCHANGED, result, &err);
-}
-
 /* ------------------------------------------------------------------ requests */
 
 static int
@@ -512,6 +477,31 @@ refuse_now(struct daemon *d, struct rel_err *err)
 	if (d->recovering)
 		return rel_err_set(err, REL_E_BUSY, "relupd is still taking its workers back");
 	return 0;
+}
+
+/* In place is not yet running: who asks for a release wants to hear of workers that fail in it. */
+static json_t *
+runs_already(const struct daemon *d, const char *version)
+{
+	json_t *result = op_unchanged_result(version);
+	size_t fail = 0;
+	const struct sup_worker *first = NULL;
+	for (size_t i = 0; i < sup_count(d->sup); i++) {
+		const struct sup_worker *w = sup_at(d->sup, i);
+		if (!sup_worker_fails(w))
+			continue;
+		first = first != NULL ? first : w;
+		fail++;
+	}
+	if (fail == 0)
+		return result;
+	struct rel_err err = REL_ERR_INIT;
+	rel_err_set(&err, REL_E_START_FAILED, "%s is in place already, but %zu of %zu workers fail: %s: %s",
+	    version, fail, sup_count(d->sup), first->name, first->why);
+	rel_err_hint(&err, "its log is in %s/log/; `relctl upgrade` goes to another release",
+	    store_root_path(d->store));
+	json_object_set_new(result, "error", proto_err_json(&err));
+	return result;
 }
 
 void
@@ -532,7 +522,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	}
 	const char *from = d->rls != NULL ? d->rls->sys->release->version : "";
 	if (strcmp(from, to) == 0) {
-		rpc_reply(c, id, op_unchanged_result(to));
+		rpc_reply(c, id, runs_already(d, to));
 		return;
 	}
 	struct op_plan plan = {0};
@@ -559,7 +549,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	op->opt.max_pause = rq->max_pause;
 	add_waiter(op, c, id);
 	if (d->rls == NULL) {
-		first_start(op);
+		op_first_start(op);
 		return;
 	}
 	const char *busy = somebody_starting(d);
@@ -627,8 +617,10 @@ op_gone(struct daemon *d, struct sup_worker *w)
 	char how[64];
 	/* What the upgrade did to a worker does not use up its restarts; one that dies again while
 	 * the operation waits for it to run does. */
-	if (exec_gone(d->op->x, w, sup_exit_fault(&w->last_exit),
-		sup_exit_print(&w->last_exit, how, sizeof(how))))
+	enum exec_death death = sup_exit_fault(&w->last_exit) ? EXEC_DEATH_FAULT
+	    : w->last_exit.known && w->last_exit.signal == 0  ? EXEC_DEATH_EXIT
+							       : EXEC_DEATH_OUTSIDE;
+	if (exec_gone(d->op->x, w, death, sup_exit_print(&w->last_exit, how, sizeof(how))))
 		w->restart_free = true;
 }
 
@@ -639,8 +631,7 @@ op_poke(struct daemon *d)
 	if (op == NULL || op->ended || op->end.result != NULL)
 		return;
 	if (op->first) {
-		if (sup_all_running(d->sup))
-			first_end(op, true);
+		op_first_poke(op);
 	} else if (op->x != NULL) {
 		exec_poke(op->x);
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One operation, between its three files: op.c (requests, clients, begin and end), op_world.c (what
- * the interpreter sees of the world), op_recover.c (what an earlier relupd left unfinished).
+ * One operation, between its files: op.c (requests, clients, begin and end), op_first.c (the first start
+ * on a root), op_world.c (what the interpreter sees of the world), op_recover.c (what an earlier relupd
+ * left unfinished).
  */
 #ifndef DAEMON_OP_PRIV_H
 #define DAEMON_OP_PRIV_H
@@ -26,6 +27,8 @@ struct operation {
 		bool said;            /* that the journal fails */
 	} end;
 	bool first;                   /* the first start of a release on an empty root */
+	bool taking_back;             /* of which a worker fails: all are being stopped */
+	size_t running;               /* of its workers, when last looked at */
 	bool ended;
 	char phase[16], text[256];
 	struct rpc_waiter *waiters;
@@ -43,7 +46,8 @@ void op_set_phase(struct operation *op, const char *phase, const char *text);
 int op_take_workers(struct operation *op, struct exec_worker **ret, size_t *ret_n); /* -1: memory */
 void op_workers_free(struct exec_worker *list, size_t n);
 json_t *op_unchanged_result(const char *version); /* the result object of formats.md, all at rest */
-void op_first_wait(struct operation *op);         /* the first start: until all workers run */
+/* What fails before anything is recorded: told to who waits, and dropped.  p: as rls_load(). */
+void op_fail_before(struct operation *op, const struct doc_problems *p, const struct rel_err *err);
 /* Ends an operation that the interpreter does not run: records the outcome, again and again until it
  * can be, and then goes on to op_over().  Takes result. */
 void op_end(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
@@ -52,10 +56,13 @@ void op_finish(struct daemon *d, struct sup_worker *w, uint64_t id, bool confirm
 /* The operation is over: tells who waits, and drops it. */
 void op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
 
+/* op_first.c */
+void op_first_start(struct operation *op);
+void op_first_poke(struct operation *op); /* a worker changed its state */
+
 /* op_world.c */
 extern const struct exec_ops op_world;
 int op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
     RTE_MUST_CHECK;
-bool op_all_running(struct operation *op, const char **ret_name);
 
 #endif

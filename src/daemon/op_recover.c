@@ -231,12 +231,6 @@ op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 		return rel_err_nomem(err);
 	op->id = u.id;
 	op->at = u.at;
-	if (strcmp(u.kind, "start") == 0 || u.from[0] == '\0') {
-		op_first_wait(op);
-		sup_hold_starts(d->sup, false);
-		op_poke(d);
-		return 0;
-	}
 	if (recover(op, states, u.undo, err) == 0)
 		return 0;
 	/* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */

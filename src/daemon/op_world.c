@@ -63,19 +63,6 @@ w_hold_starts(void *ctx, bool hold)
 	sup_hold_starts(op->d->sup, hold);
 }
 
-bool
-op_all_running(struct operation *op, const char **ret_name)
-{
-	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
-		const struct sup_worker *w = sup_at(op->d->sup, i);
-		if (sup_worker_runs(w) || w->state == SUP_ENDED)
-			continue;
-		*ret_name = w->name;
-		return false;
-	}
-	return true;
-}
-
 static void
 w_map_step(void *ctx, const struct exec_step *st, bool undo)
 {
@@ -133,8 +120,7 @@ op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct
 	struct store_current cur;
 	if (store_current_get(op->d->store, &cur, err) != 0)
 		return -1;
-	/* A first start that did not bring up all still is what runs: nothing ran before it. */
-	if (o == EXEC_UPGRADED || (op->first && o == EXEC_MIXED)) {
+	if (o == EXEC_UPGRADED) {
 		if (strcmp(cur.permanent, op->to) != 0)
 			memcpy(cur.previous, cur.permanent, sizeof(cur.previous));
 		snprintf(cur.permanent, sizeof(cur.permanent), "%s", op->to);
@@ -169,6 +155,13 @@ w_runs(void *ctx, struct exec_worker *w)
 	return sup_worker_runs(sw) || sw->state == SUP_ENDED;
 }
 
+static bool
+w_fails(void *ctx, struct exec_worker *w)
+{
+	(void)ctx;
+	return sup_worker_fails(w->ref);
+}
+
 /* Which of them ran when the operation began is not known; those that fail again and again did not. */
 static bool
 w_found_again(void *ctx, const char **ret_name)
@@ -176,8 +169,7 @@ w_found_again(void *ctx, const char **ret_name)
 	struct operation *op = ctx;
 	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
 		const struct sup_worker *w = sup_at(op->d->sup, i);
-		bool fails = w->state == SUP_WAITING && w->failed;
-		if (sup_worker_runs(w) || w->state == SUP_ENDED || fails)
+		if (sup_worker_runs(w) || w->state == SUP_ENDED || sup_worker_fails(w))
 			continue;
 		*ret_name = w->name;
 		return false;
@@ -199,6 +191,6 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 
 const struct exec_ops op_world = {.send_json = w_send_json, .send_frame = w_send_frame,
     .modules = w_modules, .kill = w_kill, .replace = w_replace, .hold_starts = w_hold_starts,
-    .runs = w_runs, .found_again = w_found_again, .map_step = w_map_step, .timer = w_timer, .now = w_now,
+    .runs = w_runs, .fails = w_fails, .found_again = w_found_again, .map_step = w_map_step, .timer = w_timer, .now = w_now,
     .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
     .log = w_log, .done = w_done};

@@ -208,6 +208,13 @@ conn_close(struct conn *c)
 	uv_close((uv_handle_t *)&c->poll, conn_closed);
 }
 
+void
+wire_forget(struct sup_worker *w)
+{
+	if (w->conn != NULL)
+		conn_close(w->conn);
+}
+
 static void
 refuse(struct conn *c, const char *who, const char *why)
 {

@@ -75,6 +75,8 @@ struct exec_worker {
 	void *ref;                    /* the caller's */
 	const char *name;
 	bool *concerned;              /* per step; owned by the exec */
+	bool down;                    /* it did not run when the operation began: it is started by the
+	                                 new map; undoing does not wait for it */
 	/* the interpreter's */
 	bool alive;                   /* takes part still */
 	bool asked;                   /* the current phase's message went out to it */
@@ -106,6 +108,8 @@ struct exec_ops {
 	void (*replace)(void *ctx, struct exec_worker *w);
 	void (*hold_starts)(void *ctx, bool hold);
 	bool (*runs)(void *ctx, struct exec_worker *w);
+	/* It ended again and again, or will not be started any more: waiting longer is no use. */
+	bool (*fails)(void *ctx, struct exec_worker *w);
 	/* In a recovery: those run that were lost with the earlier relupd?  Else *ret_name names one. */
 	bool (*found_again)(void *ctx, const char **ret_name);
 	/* The map who starts with what: the loads of a step are in force now, or no more. */
@@ -164,9 +168,14 @@ bool exec_in_bracket(const struct exec *x);
 /* A worker made its connection anew, so that what was on its way to or from it may be lost; state: what
  * it says of its operation (hello.operation).  False: it takes no part (any more). */
 bool exec_reconnected(struct exec *x, void *ref, const json_t *state);
-/* A worker's process is gone; fault: by a fault signal (it died of itself).  True: it took part, so
- * that its end counts as the operation's and not as a restart of its own. */
-bool exec_gone(struct exec *x, void *ref, bool fault, const char *how);
+/* A worker's process is gone.  True: it took part, so that its end counts as the operation's and not as
+ * a restart of its own. */
+enum exec_death {
+	EXEC_DEATH_OUTSIDE,           /* somebody killed it, or it is not known how it ended */
+	EXEC_DEATH_EXIT,              /* it called exit */
+	EXEC_DEATH_FAULT,             /* by a fault signal: it died of itself */
+};
+bool exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how);
 void exec_timer(struct exec *x);
 /* Some worker changed its state: those that wait for all to run look again. */
 void exec_poke(struct exec *x);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's inside: exec.c is its life, run.c walks the phases, bracket.c runs one bracket, message.c makes what
- * is sent, result.c tells how it ended.
+ * The interpreter's inside: exec.c is its life, run.c walks the phases, bracket.c runs one bracket,
+ * settle.c waits for those that start again, message.c makes what is sent, result.c tells how it ended.
  */
 #ifndef EXEC_EXEC_PRIV_H
 #define EXEC_EXEC_PRIV_H
@@ -75,6 +75,14 @@ void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
 
 /* run.c */
 void exec_bracket_over(struct exec *x); /* every worker of the bracket reported */
+void exec_undo_begin(struct exec *x);
+void exec_end(struct exec *x); /* all is said: the outcome is recorded and told */
+
+/* settle.c */
+void exec_settle(struct exec *x);
+void exec_settle_timer(struct exec *x);
+
+/* exec.c */
 /* The first failure of the operation; later ones are logged. */
 void exec_fail(struct exec *x, const struct rel_err *err);
 void exec_say(struct exec *x, const char *level, const char *fmt, ...) RTE_PRINTF(3, 4);

@@ -9,10 +9,8 @@
 #include "exec/exec_priv.h"
 
 static void prepare_begin(struct exec *x);
-static void undo_begin(struct exec *x);
 static void undo_steps(struct exec *x);
 static void undo_next(struct exec *x);
-static void settle(struct exec *x);
 
 /* ------------------------------------------------------------------ the end */
 
@@ -60,8 +58,8 @@ record(struct exec *x)
 	x->ops->done(x->ctx, x->outcome, MOVE(x->result), &x->err);
 }
 
-static void
-end(struct exec *x)
+void
+exec_end(struct exec *x)
 {
 	x->outcome = x->mixed	       ? EXEC_MIXED
 	    : x->err.code == REL_OK    ? EXEC_UPGRADED
@@ -101,7 +99,7 @@ rehearse_some(struct exec *x)
 	if (x->running_rehearsals > 0)
 		return;
 	if (x->err.code != REL_OK)
-		end(x);
+		exec_end(x);
 	else
 		prepare_begin(x);
 }
@@ -176,7 +174,27 @@ steps_go_on(struct exec *x)
 			return;
 		x->ops->map_step(x->ctx, &x->script->steps[x->step], false);
 	}
-	settle(x);
+	exec_settle(x);
+}
+
+/* A step whose every worker has died would be proven by nobody, and nothing is changed yet. */
+static bool
+deserted(struct exec *x)
+{
+	for (unsigned s = 0; s < x->script->step_count; s++) {
+		size_t concerned = 0;
+		for (size_t i = 0; i < x->count; i++)
+			concerned += x->workers[i].concerned[s];
+		if (concerned == 0 || exec_step_workers(x, s) > 0)
+			continue;
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, REL_E_WORKER_DIED,
+		    "instruction %u: no worker lives that it concerns (%zu did when the operation began)",
+		    x->script->steps[s].index + 1, concerned);
+		exec_fail(x, &err);
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -184,6 +202,10 @@ steps_begin(struct exec *x)
 {
 	if (FAULT(EXEC_PREPARED))
 		exec_say(x, "warning", "fault point after prepare");
+	if (!x->recovering && deserted(x)) {
+		exec_end(x);
+		return;
+	}
 	if (x->script->step_count > 0)
 		exec_show(x, "bracket", "%zu step%s", x->script->step_count,
 		    x->script->step_count == 1 ? "" : "s");
@@ -199,7 +221,7 @@ adopt_ended(struct exec *x)
 	if (x->undoing)
 		undo_steps(x);
 	else if (x->err.code != REL_OK)
-		undo_begin(x);
+		exec_undo_begin(x);
 	else
 		steps_begin(x);
 }
@@ -209,12 +231,16 @@ prepare_ended(struct exec *x)
 {
 	if (x->waiting > 0)
 		return;
-	if (x->recovering)
+	if (x->recovering) {
 		adopt_ended(x);
-	else if (x->err.code != REL_OK)
-		end(x);
-	else
+	} else if (x->err.code == REL_OK) {
 		steps_begin(x);
+	} else if (x->changed) { /* who died of the new code is to run again */
+		x->undoing = true;
+		exec_settle(x);
+	} else {
+		exec_end(x);
+	}
 }
 
 /* In a recovery; where it runs old code in some step there is no way forward. */
@@ -323,8 +349,8 @@ undo_record(struct exec *x)
 	x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_RECORD_RETRY);
 }
 
-static void
-undo_begin(struct exec *x)
+void
+exec_undo_begin(struct exec *x)
 {
 	exec_show(x, "undo", "taking it back: %s", x->err.text);
 	undo_record(x);
@@ -366,7 +392,7 @@ undo_next(struct exec *x)
 		if (committed_anywhere(x, s) && exec_bracket_begin(x))
 			return;
 	}
-	settle(x);
+	exec_settle(x);
 }
 
 void
@@ -403,83 +429,11 @@ exec_bracket_over(struct exec *x)
 	if (x->undoing) {
 		undo_next(x);
 	} else if (x->aborted || x->err.code != REL_OK) {
-		undo_begin(x);
+		exec_undo_begin(x);
 	} else {
 		x->step++;
 		steps_go_on(x);
 	}
-}
-
-/* ------------------------------------------------------------------ settling */
-
-/* Those run again that died or were replaced in this operation, and in a recovery those that were lost
- * with the earlier relupd.  One that did not run when it began is not its business. */
-static bool
-all_back(const struct exec *x, const char **ret_name)
-{
-	for (size_t i = 0; i < x->count; i++)
-		if (!x->workers[i].alive && !x->ops->runs(x->ctx, &x->workers[i])) {
-			*ret_name = x->workers[i].name;
-			return false;
-		}
-	return !x->recovering || x->ops->found_again(x->ctx, ret_name);
-}
-
-/* Workers that died or were replaced must run again before the outcome is told. */
-static void
-settle(struct exec *x)
-{
-	x->ops->hold_starts(x->ctx, false);
-	const char *who;
-	if (all_back(x, &who)) {
-		end(x);
-		return;
-	}
-	if (x->phase != EXEC_SETTLE) {
-		x->phase = EXEC_SETTLE;
-		exec_show(x, "settle", "waiting for %s to run again", who);
-		x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_SETTLE_TIMEOUT);
-	}
-}
-
-void
-exec_poke(struct exec *x)
-{
-	if (x->phase == EXEC_SETTLE)
-		settle(x);
-}
-
-static void
-settle_timer(struct exec *x)
-{
-	const char *who = "?";
-	if (all_back(x, &who)) {
-		end(x);
-		return;
-	}
-	struct rel_err err = REL_ERR_INIT;
-	rel_err_set(&err, REL_E_START_FAILED, "%s does not run in %s", who,
-	    x->undoing ? x->opt.from : x->opt.to);
-	exec_fail(x, &err);
-	if (x->undoing) {
-		x->mixed = true;
-		end(x);
-		return;
-	}
-	/* The new release does not start, the old one did: back, and those that were started by the new
-	 * map, or wait to be, are started by the old one. */
-	x->ops->hold_starts(x->ctx, true);
-	for (size_t i = 0; i < x->count; i++) {
-		struct exec_worker *w = &x->workers[i];
-		if (w->alive)
-			continue;
-		if (!w->killed && x->ops->runs(x->ctx, w)) {
-			json_array_append_new(x->killed, json_string(w->name));
-			w->killed = true;
-		}
-		x->ops->replace(x->ctx, w);
-	}
-	undo_begin(x);
 }
 
 /* ------------------------------------------------------------------ what comes in */
@@ -557,10 +511,25 @@ exec_reconnected(struct exec *x, void *ref, const json_t *state)
 	return true;
 }
 
+/* Its answer will not come.  What it did itself it did in the new code's constructors. */
+static void
+prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const char *how)
+{
+	struct rel_err err = REL_ERR_INIT;
+	w->waiting = false;
+	x->waiting--;
+	if (death != EXEC_DEATH_OUTSIDE && !x->recovering) {
+		rel_err_set(&err, REL_E_WORKER_DIED, "%s %s while it loaded the new code", w->name, how);
+		exec_fail(x, &err);
+		x->changed = true;
+	}
+	prepare_ended(x);
+}
+
 /* A dead worker runs no old code: its death alone fails nothing (it starts again by the map), unless
- * it died of the upgrade, which the bracket decides. */
+ * it died of the upgrade, which prepare and the bracket decide. */
 bool
-exec_gone(struct exec *x, void *ref, bool fault, const char *how)
+exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
 	size_t i = find(x, ref);
@@ -571,11 +540,9 @@ exec_gone(struct exec *x, void *ref, bool fault, const char *how)
 	if (x->phase == EXEC_REHEARSE) {
 		rehearsal_ended(x, w);
 	} else if (x->phase == EXEC_PREPARE && w->waiting) {
-		w->waiting = false;
-		x->waiting--;
-		prepare_ended(x);
+		prepare_gone(x, w, death, how);
 	} else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME) {
-		exec_bracket_gone(x, i, fault, how);
+		exec_bracket_gone(x, i, death == EXEC_DEATH_FAULT, how);
 	}
 	return true;
 }
@@ -596,7 +563,7 @@ answer_timer(struct exec *x)
 	rel_err_set(&err, REL_E_WORKER_SILENT, "%s does not answer", first_waiting(x));
 	exec_fail(x, &err);
 	if (!x->recovering) {
-		end(x);
+		exec_end(x);
 		return;
 	}
 	for (size_t i = 0; i < x->count; i++) {
@@ -621,7 +588,7 @@ exec_timer(struct exec *x)
 		answer_timer(x);
 		break;
 	case EXEC_SETTLE:
-		settle_timer(x);
+		exec_settle_timer(x);
 		break;
 	case EXEC_UNDO:
 		undo_record(x);
@@ -651,11 +618,12 @@ exec_start(struct exec *x)
 	/* A worker that started between prepare and its bracket would be missed by it. */
 	x->ops->hold_starts(x->ctx, true);
 	/* Without a worker to change only the map changes. */
-	if (x->count == 0) {
-		steps_begin(x);
-		return;
-	}
-	rehearse_begin(x);
+	for (size_t i = 0; i < x->count; i++)
+		if (x->workers[i].alive) {
+			rehearse_begin(x);
+			return;
+		}
+	steps_begin(x);
 }
 
 void
@@ -675,7 +643,7 @@ exec_recover(struct exec *x, bool undo)
 		exec_fail(x, &err);
 		x->undoing = true;
 		if (!any) {
-			settle(x);
+			exec_settle(x);
 			return;
 		}
 	}

@@ -263,6 +263,12 @@ sup_worker_runs(const struct sup_worker *w)
 }
 
 bool
+sup_worker_fails(const struct sup_worker *w)
+{
+	return w->state == SUP_WAITING && w->failed;
+}
+
+bool
 sup_all_running(const struct sup *s)
 {
 	for (size_t i = 0; i < s->count; i++)

@@ -132,6 +132,8 @@ void sup_exited(struct sup *s, struct sup_worker *w, const struct sup_exit *how)
 void sup_replace(struct sup *s, struct sup_worker *w);
 /* Ready, and its process is neither gone nor on its way out. */
 bool sup_worker_runs(const struct sup_worker *w);
+/* It ended more often than its supervisor allows, and waits with back-off. */
+bool sup_worker_fails(const struct sup_worker *w);
 bool sup_all_running(const struct sup *s);
 
 /* "running|starting|suspended|draining|stopped|failed" (formats.md) */

@@ -82,9 +82,6 @@ static int
 call_init(struct worker *w, struct rel_err *err)
 {
 	const struct relw_module *m = w->gen->table.e[0].obj->table;
-	if (m->init == NULL)
-		return rel_err_set(err, REL_E_BAD_MODULE,
-		    "module %s %s offers no init, so no worker can run it", m->name, m->vsn);
 	void *state = NULL;
 	w->refusal[0] = '\0';
 	if (m->init(&w->gen->views[0]->pub, &state) != 0)

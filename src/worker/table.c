@@ -144,6 +144,12 @@ worker_table_next(struct loader *l, const char *root, const struct table *prev,
 				return -1;
 		}
 	}
+	/* Looked at before an upgrade, not only at a start: a worker that runs on in such code could never
+	 * be started again. */
+	if (t.e[0].obj->table->init == NULL)
+		return rel_err_set(err, REL_E_BAD_MODULE,
+		    "module %s %s offers no init, so no worker can run it", root,
+		    t.e[0].obj->table->vsn);
 	if (check_imports(&t, err) != 0)
 		return -1;
 	*ret = t;

@@ -7,7 +7,8 @@ scenarios = \
 	tests/scenario/40-crash.bats \
 	tests/scenario/50-bad-input.bats \
 	tests/scenario/60-interrupt.bats \
-	tests/scenario/70-group.bats
+	tests/scenario/70-group.bats \
+	tests/scenario/75-starts.bats
 TESTS += $(scenarios)
 EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py
 
@@ -23,3 +24,29 @@ tests_scenario_wordy_la_SOURCES = tests/scenario/wordy.c
 tests_scenario_wordy_la_CPPFLAGS = $(hello_cppflags)
 tests_scenario_wordy_la_CFLAGS = $(hello_cflags)
 tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
+
+# Listeners that bring their worker down, each in its way.
+wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
+	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la
+check_LTLIBRARIES += $(wicked)
+tests_scenario_wicked_abort_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_abort_la_CPPFLAGS = $(hello_cppflags) -DWICKED_ABORT
+tests_scenario_wicked_abort_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_abort_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_exit_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_exit_la_CPPFLAGS = $(hello_cppflags) -DWICKED_EXIT
+tests_scenario_wicked_exit_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_exit_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_refuse_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_refuse_la_CPPFLAGS = $(hello_cppflags) -DWICKED_REFUSE
+tests_scenario_wicked_refuse_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_refuse_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_no_init_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_no_init_la_CPPFLAGS = $(hello_cppflags) -DWICKED_NO_INIT
+tests_scenario_wicked_no_init_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_no_init_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_later_la_SOURCES = tests/scenario/wicked_later.c $(hello_listener_common) \
+	releases/hello/state-0.1.1.h
+tests_scenario_wicked_later_la_CPPFLAGS = $(hello_cppflags) -DLISTENER_VSN='"0.1.1-crash"'
+tests_scenario_wicked_later_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_later_la_LDFLAGS = $(hello_ldflags)

@@ -11,14 +11,6 @@
 
 #include "exec_world.h"
 
-static struct world *
-new_without_rehearsal(const char *kinds, size_t workers)
-{
-	struct world *w = world_new(kinds, workers);
-	w->opt.rehearse = EXEC_REHEARSE_NEVER;
-	return w;
-}
-
 /* ------------------------------------------------------------------ one worker fails in step 1 */
 
 static const struct {
@@ -52,7 +44,7 @@ died(enum act a)
 static void
 fails_in_step_1(const char *kinds, size_t workers, int i)
 {
-	struct world *w = new_without_rehearsal(kinds, workers);
+	struct world *w = world_unrehearsed(kinds, workers);
 	w->fakes[1].act[0][1] = single[i].act;
 	w->fakes[0].build[1] = DUR_MS; /* the last of the group */
 	world_start(w);
@@ -85,7 +77,7 @@ END_TEST
 static void
 fails_alone(const char *kinds, int i, bool alone)
 {
-	struct world *w = new_without_rehearsal(kinds, 2);
+	struct world *w = world_unrehearsed(kinds, 2);
 	enum act act = single[i].act;
 	w->fakes[0].concerned[1] = !alone;
 	w->fakes[1].act[0][1] = act;
@@ -111,7 +103,7 @@ END_TEST
 /* In the first step there is nothing to take back but the step itself. */
 START_TEST(fails_in_the_first_step)
 {
-	struct world *w = new_without_rehearsal("g", 3);
+	struct world *w = world_unrehearsed("g", 3);
 	w->fakes[2].act[0][0] = single[_i].act;
 	w->fakes[0].build[0] = DUR_MS;
 	world_start(w);
@@ -125,7 +117,7 @@ END_TEST
 /* Barrier worker: some have committed when one fails; only those are taken back. */
 START_TEST(barrier_worker_partly_committed)
 {
-	struct world *w = new_without_rehearsal("w", 10);
+	struct world *w = world_unrehearsed("w", 10);
 	w->fakes[7].act[0][0] = single[_i].act;
 	world_start(w);
 	world_check(w);
@@ -145,7 +137,7 @@ END_TEST
 START_TEST(who_refused_is_named)
 {
 	for (unsigned seed = 1; seed < 60; seed++) {
-		struct world *w = new_without_rehearsal("g", 5);
+		struct world *w = world_unrehearsed("g", 5);
 		w->seed = seed;
 		w->fakes[3].act[0][0] = ACT_REFUSE;
 		world_start(w);
@@ -175,7 +167,7 @@ frame_of(const struct world *w, size_t i, enum proto_frame_kind kind)
 
 START_TEST(done_before_the_reason)
 {
-	struct world *w = new_without_rehearsal("g", 4);
+	struct world *w = world_unrehearsed("g", 4);
 	w->fakes[3].act[0][0] = ACT_HANG;
 	world_make(w);
 	exec_start(w->x);
@@ -209,7 +201,7 @@ START_TEST(reasons_without_a_text)
 		const char *text;
 	} cases[] = {{PROTO_REFUSED, "refused without a reason"}, {PROTO_NO_MEMORY, "out of memory"},
 	    {PROTO_NOT_PREPARED, "not prepared"}, {PROTO_NO_CODE_CHANGE, "offers no code_change"}};
-	struct world *w = new_without_rehearsal("g", 4);
+	struct world *w = world_unrehearsed("g", 4);
 	w->fakes[3].act[0][0] = ACT_HANG;
 	world_make(w);
 	exec_start(w->x);
@@ -229,7 +221,7 @@ END_TEST
 
 START_TEST(undo_has_the_opposite_extra)
 {
-	struct world *w = new_without_rehearsal("gg", 2);
+	struct world *w = world_unrehearsed("gg", 2);
 	w->fakes[0].act[0][1] = ACT_REFUSE;
 	world_start(w);
 	const json_t *step = json_array_get(json_object_get(w->fakes[0].prepared, "steps"), 0);
@@ -247,7 +239,7 @@ END_TEST
 /* Without a code_change for the way back those who committed are replaced, and said to be. */
 START_TEST(undo_missing_replaces)
 {
-	struct world *w = new_without_rehearsal("xg", 3);
+	struct world *w = world_unrehearsed("xg", 3);
 	w->fakes[2].concerned[0] = false;
 	w->fakes[0].act[0][1] = ACT_REFUSE;
 	world_start(w);
@@ -266,7 +258,7 @@ START_TEST(undo_fails_in_one_worker)
 	static const enum act acts[] = {ACT_REFUSE, ACT_CRASH, ACT_DIE_CHANGE, ACT_CRASH_REST,
 	    ACT_DIE_RUNNING, ACT_HANG, ACT_BUSY, ACT_MUTE, ACT_CRASH_BUILT};
 	for (int kind = 0; kind < 3; kind++) {
-		struct world *w = new_without_rehearsal(kind == 0 ? "gg" : kind == 1 ? "wg" : "lgg", 4);
+		struct world *w = world_unrehearsed(kind == 0 ? "gg" : kind == 1 ? "wg" : "lgg", 4);
 		if (kind == 2)
 			for (size_t i = 0; i < 4; i++)
 				w->fakes[i].concerned[2] = i == 0;
@@ -288,7 +280,7 @@ END_TEST
  * is left in the new release. */
 START_TEST(undo_given_up)
 {
-	struct world *w = new_without_rehearsal("gg", 3);
+	struct world *w = world_unrehearsed("gg", 3);
 	w->fakes[0].act[0][1] = ACT_REFUSE;
 	w->fakes[1].act[1][0] = ACT_LEASE;
 	world_start(w);
@@ -306,7 +298,7 @@ third_runs_new(const struct world *w)
 
 START_TEST(undo_unreachable)
 {
-	struct world *w = new_without_rehearsal("gg", 3);
+	struct world *w = world_unrehearsed("gg", 3);
 	w->fakes[2].concerned[1] = false;
 	w->fakes[0].act[0][1] = ACT_REFUSE;
 	world_make(w);
@@ -323,7 +315,7 @@ END_TEST
 
 START_TEST(unreachable_in_the_bracket)
 {
-	struct world *w = new_without_rehearsal(_i == 0 ? "gg" : "gw", 3);
+	struct world *w = world_unrehearsed(_i == 0 ? "gg" : "gw", 3);
 	w->fakes[1].no_frame = true;
 	world_start(w);
 	world_check(w);
@@ -342,13 +334,13 @@ two_reached(const struct world *w)
 /* It died right before: a dead worker runs no old code, and the others change. */
 START_TEST(died_before_the_bracket)
 {
-	struct world *w = new_without_rehearsal("g", 3);
+	struct world *w = world_unrehearsed("g", 3);
 	w->fakes[1].no_frame = true;
 	world_make(w);
 	exec_start(w->x);
 	ck_assert(world_run_until(w, two_reached));
 	w->fakes[1].alive = false;
-	ck_assert(exec_gone(w->x, &w->fakes[1], false, "died of SIGKILL"));
+	ck_assert(exec_gone(w->x, &w->fakes[1], EXEC_DEATH_OUTSIDE, "died of SIGKILL"));
 	w->fakes[1].alive = w->fakes[1].state[0] = true; /* started anew, by the map */
 	world_run(w);
 	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
@@ -390,7 +382,7 @@ reconnect(struct world *w, size_t worker, const char *state)
 /* The DONE of a worker that decided for itself is lost with its connection: its word stands. */
 START_TEST(done_is_lost)
 {
-	struct world *w = new_without_rehearsal("w", 2);
+	struct world *w = world_unrehearsed("w", 2);
 	w->fakes[1].act[0][0] = ACT_MUTE;
 	world_make(w);
 	exec_start(w->x);
@@ -408,7 +400,7 @@ END_TEST
 /* It is back and has not changed: the group goes back at once, not after its time-out. */
 START_TEST(bracket_is_lost)
 {
-	struct world *w = new_without_rehearsal("g", 3);
+	struct world *w = world_unrehearsed("g", 3);
 	w->fakes[1].act[0][0] = ACT_BUSY;
 	world_make(w);
 	exec_start(w->x);
@@ -426,7 +418,7 @@ END_TEST
 /* Before the first bracket the lost answer ends the operation, and nothing has changed. */
 START_TEST(answer_is_lost)
 {
-	struct world *w = _i == 0 ? world_new("g", 2) : new_without_rehearsal("g", 2);
+	struct world *w = _i == 0 ? world_new("g", 2) : world_unrehearsed("g", 2);
 	if (_i == 0)
 		w->fakes[1].rehearse = ANSWER_MUTE;
 	else
@@ -446,7 +438,7 @@ END_TEST
 
 START_TEST(reconnect_of_another)
 {
-	struct world *w = new_without_rehearsal("g", 2);
+	struct world *w = world_unrehearsed("g", 2);
 	struct fake other = {0};
 	world_make(w);
 	exec_start(w->x);
@@ -460,7 +452,7 @@ END_TEST
 
 START_TEST(undo_not_recorded)
 {
-	struct world *w = new_without_rehearsal("gg", 2);
+	struct world *w = world_unrehearsed("gg", 2);
 	w->fakes[0].act[0][1] = ACT_REFUSE;
 	w->fail_undo = 3;
 	world_start(w);
@@ -472,65 +464,12 @@ START_TEST(undo_not_recorded)
 }
 END_TEST
 
-/* One that died and does not come up again: neither release runs everywhere. */
-START_TEST(settle_to_mixed)
-{
-	struct world *w = new_without_rehearsal("g", 3);
-	w->fakes[2].act[0][0] = _i == 0 ? ACT_CRASH : ACT_DIE_REST;
-	w->fakes[2].stays_down = true;
-	mono_ns_t began = w->now;
-	world_start(w);
-	world_check(w);
-	ck_assert_int_eq(w->outcome, EXEC_MIXED);
-	ck_assert_int_ge(w->now - began, EXEC_SETTLE_TIMEOUT);
-	if (_i == 0)
-		ck_assert(world_logged(w, "also: a/c/2 does not run in 1"));
-	else
-		ck_assert_str_eq(w->err.text, "a/c/2 does not run in 2");
-	ck_assert_uint_eq(w->undos, 1);
-	world_free(w);
-}
-END_TEST
-
-/* One that starts in the old release alone: back, and it runs there. */
-START_TEST(does_not_start_in_the_new)
-{
-	struct world *w = new_without_rehearsal(_i == 0 ? "gl" : "xl", 3);
-	w->fakes[2].act[0][0] = ACT_DIE_REST;
-	w->fakes[1].act[0][0] = ACT_DIE_REST; /* this one starts, and is started again for the old */
-	w->fakes[2].old_only = true;
-	world_start(w);
-	world_check(w);
-	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
-	ck_assert_str_eq(w->err.text, "a/c/2 does not run in 2");
-	ck_assert_uint_eq(w->fakes[1].starts, 2);
-	ck_assert_uint_eq(w->fakes[2].starts, 1);
-	world_free(w);
-}
-END_TEST
-
-/* A worker that failed before the operation began is nobody's reason to call it mixed. */
-START_TEST(bystander_stays_down)
-{
-	struct world *w = new_without_rehearsal("g", 3);
-	w->fakes[0].alive = false;
-	w->fakes[0].bystander = w->fakes[0].stays_down = true;
-	w->fakes[2].act[0][0] = _i == 0 ? ACT_DIE_REST : ACT_CRASH;
-	mono_ns_t began = w->now;
-	world_start(w);
-	world_check(w);
-	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_ROLLED_BACK);
-	ck_assert_int_lt(w->now - began, DUR_S);
-	world_free(w);
-}
-END_TEST
-
 /* ------------------------------------------------------------------ deadlines */
 
 /* The first at rest waits max_pause and no longer, however the others come to rest and build. */
 START_TEST(group_deadline)
 {
-	struct world *w = new_without_rehearsal("g", 3);
+	struct world *w = world_unrehearsed("g", 3);
 	w->opt.max_pause = 200 * DUR_MS;
 	w->fakes[1].busy[0] = 150 * DUR_MS;
 	w->fakes[1].build[0] = 150 * DUR_MS; /* within its own deadline */
@@ -548,7 +487,7 @@ END_TEST
 /* Of two that hang each is killed at its own deadline, and the slow but healthy one is not. */
 START_TEST(killed_at_its_own_deadline)
 {
-	struct world *w = new_without_rehearsal("g", 4);
+	struct world *w = world_unrehearsed("g", 4);
 	w->opt.max_pause = 200 * DUR_MS;
 	w->fakes[0].act[0][0] = w->fakes[1].act[0][0] = ACT_HANG;
 	w->fakes[1].busy[0] = 50 * DUR_MS;
@@ -568,7 +507,7 @@ END_TEST
 /* Nobody is at rest yet: the suspend's own time-out counts, from the script. */
 START_TEST(suspend_timeout)
 {
-	struct world *w = new_without_rehearsal("g", 2);
+	struct world *w = world_unrehearsed("g", 2);
 	w->fakes[0].act[0][0] = w->fakes[1].act[0][0] = ACT_BUSY;
 	world_start(w);
 	ck_assert_int_eq(w->err.code, REL_E_SUSPEND_FAILED);
@@ -583,7 +522,7 @@ END_TEST
 /* Busy for long, but in time: the timer looks again and again and does no harm. */
 START_TEST(late_but_in_time)
 {
-	struct world *w = new_without_rehearsal(_i == 0 ? "g" : "w", 2);
+	struct world *w = world_unrehearsed(_i == 0 ? "g" : "w", 2);
 	w->opt.max_pause = 100 * DUR_MS;
 	w->fakes[0].busy[0] = 4800 * DUR_MS;
 	w->fakes[1].busy[0] = _i == 0 ? 4790 * DUR_MS : 0;
@@ -600,7 +539,7 @@ END_TEST
  * late words do no harm in the brackets that follow. */
 START_TEST(late_frames)
 {
-	struct world *w = new_without_rehearsal("gg", 3);
+	struct world *w = world_unrehearsed("gg", 3);
 	w->opt.max_pause = 100 * DUR_MS;
 	w->fakes[1].busy[1] = 110 * DUR_MS;
 	world_start(w);
@@ -622,7 +561,7 @@ one_waits(const struct world *w)
  * that all have built, and the timer looks there before it gives up. */
 START_TEST(nobody_tells)
 {
-	struct world *w = new_without_rehearsal("g", 3);
+	struct world *w = world_unrehearsed("g", 3);
 	world_make(w);
 	exec_start(w->x);
 	w->fakes[1].build[0] = w->fakes[2].build[0] = DUR_MS;
@@ -640,7 +579,7 @@ END_TEST
 
 START_TEST(garbage_frames)
 {
-	struct world *w = new_without_rehearsal("gg", 4);
+	struct world *w = world_unrehearsed("gg", 4);
 	w->fakes[3].act[0][0] = ACT_HANG;
 	world_make(w);
 	exec_start(w->x);
@@ -756,9 +695,6 @@ main(void)
 	tcase_add_loop_test(t, answer_is_lost, 0, 2);
 	tcase_add_test(t, reconnect_of_another);
 	tcase_add_test(t, undo_not_recorded);
-	tcase_add_loop_test(t, settle_to_mixed, 0, 2);
-	tcase_add_loop_test(t, does_not_start_in_the_new, 0, 2);
-	tcase_add_loop_test(t, bystander_stays_down, 0, 2);
 	tcase_add_test(t, group_deadline);
 	tcase_add_test(t, killed_at_its_own_deadline);
 	tcase_add_test(t, suspend_timeout);

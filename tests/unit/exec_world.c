@@ -241,11 +241,14 @@ fake_obey_all(struct world *w)
 static void
 start_again(struct fake *f)
 {
-	if (f->w->hold || f->stays_down || f->alive || (f->old_only && f->w->map[0]))
+	if (f->w->hold || f->alive)
 		return;
-	f->alive = true;
-	f->starts++;
-	memcpy(f->state, f->w->map, sizeof(f->state));
+	f->failing = f->stays_down || (f->old_only && f->w->map[0]);
+	f->alive = !f->failing;
+	if (f->alive) {
+		f->starts++;
+		memcpy(f->state, f->w->map, sizeof(f->state));
+	}
 	if (f->w->x != NULL)
 		exec_poke(f->w->x);
 }
@@ -256,7 +259,8 @@ gone(struct world *w, const struct event *e)
 	if (!w->hold)
 		post(e->f, EV_START, RESTART, false, NULL, NULL);
 	if (w->x != NULL)
-		exec_gone(w->x, e->f, e->fault, e->fault ? "died of SIGSEGV" : "died of SIGKILL");
+		exec_gone(w->x, e->f, e->fault ? EXEC_DEATH_FAULT : EXEC_DEATH_OUTSIDE,
+		    e->fault ? "died of SIGSEGV" : "died of SIGKILL");
 }
 
 static void
@@ -318,8 +322,8 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 	json_t *body;
 	if (how == ANSWER_MUTE)
 		return;
-	if (how == ANSWER_DIE) {
-		die(f, false);
+	if (how == ANSWER_DIE || how == ANSWER_DIE_OF_IT) {
+		die(f, how == ANSWER_DIE_OF_IT);
 		return;
 	}
 	if (how == ANSWER_GARBAGE)
@@ -413,6 +417,7 @@ o_replace(void *ctx, struct exec_worker *xw)
 	struct fake *f = xw->ref;
 	(void)ctx;
 	f->replaces += f->alive; /* one that is down is only started */
+	f->failing = false;
 	die(f, false);
 }
 
@@ -431,6 +436,13 @@ o_runs(void *ctx, struct exec_worker *xw)
 {
 	(void)ctx;
 	return ((struct fake *)xw->ref)->alive;
+}
+
+static bool
+o_fails(void *ctx, struct exec_worker *xw)
+{
+	(void)ctx;
+	return ((struct fake *)xw->ref)->failing;
 }
 
 static bool
@@ -540,7 +552,7 @@ o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 
 static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame,
     .modules = o_modules, .kill = o_kill, .replace = o_replace, .hold_starts = o_hold_starts,
-    .runs = o_runs, .found_again = o_found_again, .map_step = o_map_step, .timer = o_timer, .now = o_now,
+    .runs = o_runs, .fails = o_fails, .found_again = o_found_again, .map_step = o_map_step, .timer = o_timer, .now = o_now,
     .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,
     .log = o_log, .done = o_done};
 
@@ -569,6 +581,14 @@ world_new(const char *kinds, size_t workers)
 		snprintf(f->name, sizeof(f->name), "a/c/%zu", i);
 		memset(f->concerned, 1, sizeof(f->concerned));
 	}
+	return w;
+}
+
+struct world *
+world_unrehearsed(const char *kinds, size_t workers)
+{
+	struct world *w = world_new(kinds, workers);
+	w->opt.rehearse = EXEC_REHEARSE_NEVER;
 	return w;
 }
 
@@ -603,7 +623,7 @@ world_make(struct world *w)
 		struct fake *f = &w->fakes[i];
 		if (f->outside || f->bystander)
 			continue;
-		list[n] = (struct exec_worker){.ref = f, .name = f->name};
+		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down};
 		list[n].concerned = calloc(script->step_count + 1, sizeof(bool));
 		list[n].committed = calloc(script->step_count + 1, sizeof(bool));
 		memcpy(list[n].concerned, f->concerned, w->steps);

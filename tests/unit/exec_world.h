@@ -35,7 +35,8 @@ enum answer {
 	ANSWER_GARBAGE,
 	ANSWER_TWICE,                 /* ok, and then a no that nobody asked for */
 	ANSWER_MUTE,
-	ANSWER_DIE,
+	ANSWER_DIE,                   /* kill -9 */
+	ANSWER_DIE_OF_IT,             /* a fault signal */
 	ANSWER__COUNT
 };
 
@@ -54,10 +55,12 @@ struct fake {
 	bool stays_down;              /* does not start again */
 	bool old_only;                /* nor with the new code of step 0 */
 	bool bystander;               /* did not run when the operation began */
+	bool down;                    /* likewise, and takes part: as in struct exec_worker */
 	bool stranded;                /* as in struct exec_worker */
 	bool outside;                 /* a recovery is not told of it: it was silent, or is dead */
 	/* what it is */
 	bool alive;
+	bool failing;                 /* did not start when it was to */
 	bool state[WORLD_STEPS];      /* runs the step's new code */
 	bool in_bracket, waits;       /* at rest; at rest for the word */
 	struct proto_frame frame;     /* of the bracket it is in */
@@ -102,6 +105,8 @@ struct model_relup *world_relup(const char *kinds); /* as world_new() */
 /* `kinds`: a letter a step: g a group with a code_change, w the same with barrier worker, l a bare
  * load, x as g but the other direction has no code_change for it. */
 struct world *world_new(const char *kinds, size_t workers);
+/* With --rehearse never. */
+struct world *world_unrehearsed(const char *kinds, size_t workers);
 void world_free(struct world *w);
 /* exec_new, then exec_start and all events until the operation ended and nothing moves. */
 void world_start(struct world *w);

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# New code that does not start: in an upgrade, and as the first release of a root.
+load lib
+
+# Release 0.1.1-crash gets a listener that brings its worker down: see wicked.c.
+wicked() { # KIND
+	local modules=$ROOT/lib/hello-0.1.1-crash/modules
+	rm -f "$modules/listener.so"
+	cp "$build/tests/scenario/.libs/wicked_$1.so" "$modules/listener.so"
+}
+
+# COUNT workers of 0.1.0 run, and 0.1.1-crash is wicked.
+begin() { # KIND [COUNT]
+	demo_root "${2-1}"
+	wicked "$1"
+	start_running "${2-1}"
+}
+
+# The old release runs, and the next upgrade works.
+end_well() {
+	await_running "$1"
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+# Each worker loads it at the same time; all die, and none of them may be taken for converted.
+dies_of_the_new_code() { # KIND HOW COUNT
+	begin "$1" "$3"
+	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never
+	holds 'd["outcome"] == "rolled_back"' 'd["error"]["code"] == "worker_died"' \
+		"'$2 while it loaded the new code' in d['error']['message']" 'd["total_us"] < 30e6'
+	runs 0.1.0
+	expect 1 relctl upgrade 0.1.1-crash
+	warns 'unchanged' 'rehearsal'
+	end_well "$3"
+}
+
+@test "new code that aborts in a constructor" {
+	dies_of_the_new_code abort 'died of SIGABRT' 1
+}
+
+@test "new code that exits in a constructor, in each of three workers" {
+	dies_of_the_new_code exit 'exited with status 3' 3
+}
+
+@test "a callback module without init is no target of an upgrade" {
+	begin no_init
+	remember
+	expect 1 relctl -o json upgrade 0.1.1-crash --rehearse never
+	holds 'd["outcome"] == "unchanged"' '"offers no init" in d["error"]["message"]'
+	expect 1 relctl upgrade 0.1.1-crash
+	warns 'offers no init'
+	unharmed
+	end_well 1
+}
+
+# It dies right after the decision, of its own rebind, and its init refuses.
+@test "an upgrade whose workers cannot start in the new release goes back at once" {
+	begin later
+	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never
+	holds 'd["outcome"] == "rolled_back"' 'd["error"]["code"] == "start_failed"' 'd["total_us"] < 30e6'
+	end_well 1
+}
+
+@test "a first release that does not start leaves a root without one" {
+	bare_root
+	wicked refuse
+	start
+	expect 1 relctl -o json upgrade 0.1.1-crash
+	holds 'd["outcome"] == "unchanged"' 'd["error"]["code"] == "start_failed"' \
+		'"hello/listener/0" in d["error"]["message"]' '"not on this machine" in d["error"]["message"]' \
+		'd["from"] == ""'
+	expect 3 relctl -o json status
+	holds 'd["release"] is None' 'd["workers"] == []' 'd["operation"] is None'
+	expect 0 relctl -o json history
+	holds '[h["outcome"] for h in d] == ["unchanged"]'
+	expect 0 relctl upgrade 0.1.0
+	runs 0.1.0
+	end TERM
+	start_running
+	runs 0.1.0
+}
+
+# The release that runs fails in all its workers: the next one mends it, or is no better.
+@test "an upgrade of a release whose workers all fail waits for the new ones" {
+	demo_root 2
+	wicked refuse
+	rm "$ROOT/lib/hello-0.1.0/modules/listener.so"
+	cp "$build/tests/scenario/.libs/wordy.so" "$ROOT/lib/hello-0.1.0/modules/listener.so"
+	start
+	await_log 'hello/listener/0: .*backing off'
+	await_log 'hello/listener/1: .*backing off'
+	expect 1 relctl -o json upgrade 0.1.0
+	holds 'd["outcome"] == "unchanged"' '"2 of 2 workers fail" in d["error"]["message"]'
+	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never
+	holds 'd["outcome"] == "rolled_back"' 'd["error"]["code"] == "start_failed"'
+	expect 0 relctl -o json upgrade 0.1.1
+	holds 'd["outcome"] == "upgraded"' 'd["workers"] == 2'
+	runs 0.1.1
+}

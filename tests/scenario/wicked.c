@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Listeners of release 0.1.1-crash that bring their worker down: in a constructor (WICKED_ABORT,
+ * WICKED_EXIT), in init (WICKED_REFUSE), or because they have none (WICKED_NO_INIT).  Used by 75-starts.bats.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <relworker.h>
+
+#if defined(WICKED_ABORT) || defined(WICKED_EXIT)
+__attribute__((constructor)) static void
+begin(void)
+{
+#ifdef WICKED_ABORT
+	abort();
+#else
+	_exit(3);
+#endif
+}
+#endif
+
+#ifndef WICKED_NO_INIT
+static int
+init(struct relw *rw, void **ret_state)
+{
+	(void)ret_state;
+	return relw_refuse(rw, "not on this machine");
+}
+#endif
+
+static int
+code_change(struct relw *rw, const struct relw_change *change, void *old, void **ret_new)
+{
+	(void)rw;
+	(void)change;
+	*ret_new = old;
+	return 0;
+}
+
+RELW_EXPORT const struct relw_module relw_module = {
+	RELW_MODULE("listener", "0.1.1-crash"),
+#ifndef WICKED_NO_INIT
+	.init = init,
+#endif
+	.code_change = code_change,
+};
