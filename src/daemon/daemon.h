@@ -218,8 +218,12 @@ struct op_plan {
 	struct exec_script *steps;    /* owned */
 	bool down;
 };
-int op_plan_make(struct daemon *d, const char *version, bool insist_down, struct op_plan *ret,
-    struct doc_problems *p, struct rel_err *err) RTE_MUST_CHECK; /* p: as rls_load() */
+/* journalled: the relup of an operation that was begun, NULL: what the files say.  p: as rls_load(). */
+int op_plan_make(struct daemon *d, const char *version, bool insist_down, const json_t *journalled,
+    struct op_plan *ret, struct doc_problems *p, struct rel_err *err) RTE_MUST_CHECK;
+/* Of its relup what joins the two releases, for the journal; `other` is the one that the relup is not of.
+ * New reference; NULL: memory. */
+json_t *op_plan_relup_json(const struct op_plan *p, const char *other);
 void op_plan_fini(struct op_plan *p);
 json_t *op_plan_json(struct daemon *d, const char *version, struct doc_problems *p,
     struct rel_err *err); /* NULL: error */

@@ -380,10 +380,12 @@ begin(struct operation *op, struct rel_err *err)
 	return exec_new(&op_world, op, &op->opt, MOVE(op->plan.steps), workers, n, &op->x, err);
 }
 
+/* What goes on after a crash goes on as it was begun. */
 static int
 record(struct operation *op, struct rel_err *err)
 {
-	json_t *script = model_script_json(op->plan.script);
+	json_t *script = json_pack("{s:I, s:o}", "max_pause_ms", (json_int_t)(op->opt.max_pause / DUR_MS),
+	    "relup", op_plan_relup_json(&op->plan, op->plan.down ? op->to : op->from));
 	CLEANUP(rel_free_cleanup) char *text = script != NULL ? proto_json_text(script, JSON_COMPACT) : NULL;
 	json_decref(script);
 	if (text == NULL)
@@ -528,7 +530,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	struct op_plan plan = {0};
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	bool down = strcmp(rq->kind, "downgrade") == 0;
-	if (d->rls != NULL && op_plan_make(d, to, down, &plan, &p, &err) != 0) {
+	if (d->rls != NULL && op_plan_make(d, to, down, NULL, &plan, &p, &err) != 0) {
 		char words[2 * REL_VERSION_MAX + 40];
 		snprintf(words, sizeof(words), "%s → %s: refused: ", from, to);
 		daemon_log_error(d, rq->kind, words, &p, &err);

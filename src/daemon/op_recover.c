@@ -16,6 +16,7 @@ struct unfinished {
 	char kind[16], who[96];
 	char from[REL_VERSION_MAX + 1], to[REL_VERSION_MAX + 1];
 	bool undo;
+	json_t *script;               /* owned; as op.c recorded it, NULL: it cannot be read */
 };
 
 static int
@@ -29,6 +30,7 @@ unfinished_one(void *ctx, const struct store_op *so)
 	snprintf(u->who, sizeof(u->who), "%s", so->who);
 	snprintf(u->from, sizeof(u->from), "%s", so->from);
 	snprintf(u->to, sizeof(u->to), "%s", so->to);
+	u->script = so->script != NULL ? json_loads(so->script, 0, NULL) : NULL;
 	return 0;
 }
 
@@ -125,11 +127,13 @@ recovered_workers(struct operation *op, const json_t *states, struct exec_worker
 }
 
 static int
-recover(struct operation *op, const json_t *states, bool undo, struct rel_err *err)
+recover(struct operation *op, const json_t *states, const struct unfinished *u, struct rel_err *err)
 {
 	struct daemon *d = op->d;
 	struct doc_problems p = DOC_PROBLEMS_INIT;
-	int rc = op_plan_make(d, op->to, strcmp(op->kind, "downgrade") == 0, &op->plan, &p, err);
+	json_int_t max_pause = json_integer_value(json_object_get(u->script, "max_pause_ms"));
+	int rc = op_plan_make(d, op->to, strcmp(op->kind, "downgrade") == 0,
+	    json_object_get(u->script, "relup"), &op->plan, &p, err);
 	doc_problems_fini(&p);
 	if (rc != 0)
 		return -1;
@@ -138,11 +142,12 @@ recover(struct operation *op, const json_t *states, bool undo, struct rel_err *e
 	if (recovered_workers(op, states, &workers, &n) != 0)
 		return rel_err_nomem(err);
 	op->opt = (struct exec_options){.operation = op->id, .from = op->from, .to = op->to,
-	    .instructions = (unsigned)op->plan.script->count, .max_pause = EXEC_MAX_PAUSE};
+	    .instructions = (unsigned)op->plan.script->count, .max_pause = max_pause > 0
+		? max_pause * DUR_MS : EXEC_MAX_PAUSE};
 	if (exec_new(&op_world, op, &op->opt, MOVE(op->plan.steps), workers, n, &op->x, err) != 0)
 		return -1;
 	op_set_phase(op, "recover", "relupd came back in the middle of it");
-	exec_recover(op->x, undo);
+	exec_recover(op->x, u->undo);
 	return 0;
 }
 
@@ -215,6 +220,20 @@ all_late(struct operation *op, json_t *states)
 	return committed;
 }
 
+/* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */
+static void
+end_as_it_is(struct operation *op, json_t *states, const struct rel_err *err)
+{
+	enum exec_outcome o = all_late(op, states) ? EXEC_MIXED : EXEC_UNCHANGED;
+	json_t *result = op_unchanged_result(op->from);
+	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
+	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
+	json_object_set_new(result, "to", json_string(op->to));
+	json_object_set_new(result, "error", proto_err_json(err));
+	op_end(op, o, result, err);
+	sup_hold_starts(op->d->sup, false);
+}
+
 int
 op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 {
@@ -227,22 +246,14 @@ op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 		return 0;
 	drop_rehearsals(d, states, u.id);
 	struct operation *op = op_new(d, u.kind, u.who, u.from, u.to);
-	if (op == NULL)
-		return rel_err_nomem(err);
-	op->id = u.id;
-	op->at = u.at;
-	if (recover(op, states, u.undo, err) == 0)
-		return 0;
-	/* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */
-	enum exec_outcome o = all_late(op, states) ? EXEC_MIXED : EXEC_UNCHANGED;
-	json_t *result = op_unchanged_result(op->from);
-	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
-	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
-	json_object_set_new(result, "to", json_string(op->to));
-	json_object_set_new(result, "error", proto_err_json(err));
-	op_end(op, o, result, err);
-	sup_hold_starts(d->sup, false);
-	return 0;
+	if (op != NULL) {
+		op->id = u.id;
+		op->at = u.at;
+		if (recover(op, states, &u, err) != 0)
+			end_as_it_is(op, states, err);
+	}
+	json_decref(u.script);
+	return op != NULL ? 0 : rel_err_nomem(err);
 }
 
 void
@@ -252,6 +263,7 @@ op_abandon(struct daemon *d)
 	struct rel_err err = REL_ERR_INIT;
 	if (store_op_unfinished(d->store, unfinished_one, &u, &err) <= 0)
 		return;
+	json_decref(u.script);
 	json_t *result = op_unchanged_result(u.to);
 	rel_err_set(&err, REL_E_CUT_SHORT, "relupd ended in the middle of the operation");
 	json_object_set_new(result, "error", proto_err_json(&err));

@@ -60,31 +60,59 @@ entry_for(const struct model_relup_entry *list, size_t n, const char *other)
 	return NULL;
 }
 
-/* As in OTP: the up script of the release that is reached, else the down script of the one left.
- * *ret_relup takes what is found; the opposite script serves the undo. */
-static int
-find_script(struct daemon *d, const char *from, const char *to, bool up, struct op_plan *p,
-    const struct model_relup_entry **ret, const struct model_relup_entry **ret_back,
-    struct doc_problems *all, struct rel_err *err)
+/* A script, and the opposite one, which serves the undo. */
+struct pair {
+	const struct model_relup_entry *forward, *back;
+};
+
+/* Takes the relup, where it has the script. */
+static void
+take_pair(struct op_plan *p, struct model_relup *r, const char *other, bool up, struct pair *ret)
 {
-	struct model_relup *r = NULL;
-	if (load_relup(d, up ? to : from, &r, all, err) != 0) {
-		if (err->code != REL_E_NOT_FOUND)
-			return -1;
-		rel_err_clear(err);
-		return 0;
-	}
-	const char *other = up ? from : to;
 	const struct model_relup_entry *u = entry_for(r->up, r->up_count, other);
 	const struct model_relup_entry *dn = entry_for(r->down, r->down_count, other);
-	*ret = up ? u : dn;
-	*ret_back = up ? dn : u;
-	if (*ret == NULL) {
+	*ret = (struct pair){.forward = up ? u : dn, .back = up ? dn : u};
+	if (ret->forward == NULL) {
 		model_relup_free(&r);
-		return 0;
+		return;
 	}
 	p->relup = r;
 	p->down = !up;
+}
+
+/* As in OTP: the up script of the release that is reached, else the down script of the one left. */
+static int
+find_script(struct daemon *d, const char *from, const char *to, bool up, struct op_plan *p,
+    struct pair *ret, struct doc_problems *all, struct rel_err *err)
+{
+	struct model_relup *r = NULL;
+	if (load_relup(d, up ? to : from, &r, all, err) == 0) {
+		take_pair(p, r, up ? from : to, up, ret);
+		return 0;
+	}
+	if (err->code != REL_E_NOT_FOUND)
+		return -1;
+	rel_err_clear(err);
+	return 0;
+}
+
+/* The one that the journal holds is the one that the workers hold, whatever the files say now. */
+static int
+journalled_script(const char *from, const char *to, const json_t *relup, struct op_plan *p,
+    struct pair *ret, struct doc_problems *all, struct rel_err *err)
+{
+	struct doc *doc;
+	struct model_relup *r;
+	CLEANUP(rel_free_cleanup) char *text = proto_json_text(relup, JSON_COMPACT);
+	if (text == NULL)
+		return rel_err_nomem(err);
+	if (doc_read_text(text, strlen(text), "the journal", &doc_limits_generated, &doc, err) != 0)
+		return -1;
+	if (model_relup_decode(doc, &r, all) != 0)
+		return doc_problems_result(all, err) != 0 ? -1
+							  : rel_err_set(err, REL_E_BAD_RELUP, "the journal");
+	bool up = strcmp(r->version, to) == 0;
+	take_pair(p, r, up ? from : to, up, ret);
 	return 0;
 }
 
@@ -159,8 +187,26 @@ check_coverage(struct daemon *d, const struct op_plan *p, struct rel_err *err)
 }
 
 static int
-make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p,
-    struct doc_problems *all, struct rel_err *err)
+find_pair(struct daemon *d, const char *version, bool insist_down, const json_t *journalled,
+    struct op_plan *p, struct pair *ret, struct doc_problems *all, struct rel_err *err)
+{
+	const char *from = d->rls->sys->release->version;
+	if (journalled != NULL && journalled_script(from, version, journalled, p, ret, all, err) != 0)
+		return -1;
+	if (journalled == NULL && !insist_down && find_script(d, from, version, true, p, ret, all, err) != 0)
+		return -1;
+	if (journalled == NULL && ret->forward == NULL &&
+	    find_script(d, from, version, false, p, ret, all, err) != 0)
+		return -1;
+	if (ret->forward == NULL)
+		return rel_err_set(err, REL_E_NO_MATCHING_RELUP, "there is no %sscript from %s to %s",
+		    insist_down ? "down " : "", from, version);
+	return 0;
+}
+
+static int
+make(struct daemon *d, const char *version, bool insist_down, const json_t *journalled,
+    struct op_plan *p, struct doc_problems *all, struct rel_err *err)
 {
 	const char *from = d->rls->sys->release->version;
 	if (rls_load(d->store, version, &p->target, all, err) != 0)
@@ -168,24 +214,19 @@ make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p,
 	if (strcmp(p->target->sys->release->release, d->rls->sys->release->release) != 0)
 		return rel_err_set(err, REL_E_BAD_VALUE, "release %s is of '%s', but '%s' runs here",
 		    version, p->target->sys->release->release, d->rls->sys->release->release);
-	const struct model_relup_entry *entry = NULL, *back = NULL;
-	if (!insist_down && find_script(d, from, version, true, p, &entry, &back, all, err) != 0)
+	struct pair pair = {0};
+	if (find_pair(d, version, insist_down, journalled, p, &pair, all, err) != 0)
 		return -1;
-	if (entry == NULL && find_script(d, from, version, false, p, &entry, &back, all, err) != 0)
-		return -1;
-	if (entry == NULL)
-		return rel_err_set(err, REL_E_NO_MATCHING_RELUP, "there is no %sscript from %s to %s",
-		    insist_down ? "down " : "", from, version);
-	p->script = &entry->script;
+	p->script = &pair.forward->script;
 	if (daemon_runtime_check(d, p->target, err) != 0 ||
-	    check_script(&entry->script, from, version, all, err) != 0)
+	    check_script(p->script, from, version, all, err) != 0)
 		return -1;
 	if (strcmp(p->target->sys->release->runtime, d->rls->sys->release->runtime) != 0)
 		return rel_err_set(err, REL_E_UNSUPPORTED,
 		    "release %s needs runtime %s, %s runs on %s: a change of the runtime is not supported "
 		    "yet", version, p->target->sys->release->runtime, from,
 		    d->rls->sys->release->runtime);
-	if (exec_compile(&entry->script, back != NULL ? &back->script : NULL, &p->steps, err) != 0)
+	if (exec_compile(p->script, pair.back != NULL ? &pair.back->script : NULL, &p->steps, err) != 0)
 		return -1;
 	if (check_objects(p, err) != 0 || check_coverage(d, p, err) != 0)
 		return -1;
@@ -193,20 +234,49 @@ make(struct daemon *d, const char *version, bool insist_down, struct op_plan *p,
 }
 
 int
-op_plan_make(struct daemon *d, const char *version, bool insist_down, struct op_plan *ret,
-    struct doc_problems *problems, struct rel_err *err)
+op_plan_make(struct daemon *d, const char *version, bool insist_down, const json_t *journalled,
+    struct op_plan *ret, struct doc_problems *problems, struct rel_err *err)
 {
 	struct op_plan p = {0};
 	if (d->rls == NULL) {
 		rel_err_set(err, REL_E_NO_SUCH_RELEASE, "no release runs on this root");
 		return rel_err_hint(err, "`relctl upgrade VERSION` starts the first release");
 	}
-	if (make(d, version, insist_down, &p, problems, err) != 0) {
+	if (make(d, version, insist_down, journalled, &p, problems, err) != 0) {
 		op_plan_fini(&p);
 		return -1;
 	}
 	*ret = p;
 	return 0;
+}
+
+static json_t *
+entries_for(const json_t *list, const char *key, const char *other)
+{
+	json_t *kept = json_array(), *e;
+	size_t i;
+	json_array_foreach (list, i, e) {
+		const char *is = json_string_value(json_object_get(e, key));
+		if (is != NULL && strcmp(is, other) == 0 && json_array_append(kept, e) != 0) {
+			json_decref(kept);
+			return NULL;
+		}
+	}
+	return kept;
+}
+
+json_t *
+op_plan_relup_json(const struct op_plan *p, const char *other)
+{
+	json_t *r = model_relup_json(p->relup);
+	if (r == NULL)
+		return NULL;
+	json_t *up = entries_for(json_object_get(r, "up"), "from", other);
+	json_t *down = entries_for(json_object_get(r, "down"), "to", other);
+	if (json_object_set_new(r, "up", up) == 0 && json_object_set_new(r, "down", down) == 0)
+		return r;
+	json_decref(r);
+	return NULL;
 }
 
 bool
@@ -258,7 +328,7 @@ op_plan_json(struct daemon *d, const char *version, struct doc_problems *problem
 			rel_err_nomem(err);
 		return none;
 	}
-	if (op_plan_make(d, version, false, &p, problems, err) != 0)
+	if (op_plan_make(d, version, false, NULL, &p, problems, err) != 0)
 		return NULL;
 	json_t *workers = json_array();
 	for (size_t i = 0; i < sup_count(d->sup); i++)

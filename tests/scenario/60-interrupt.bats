@@ -73,6 +73,20 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	runs 0.1.1
 }
 
+# The journal holds the script: a file that went away meanwhile is no reason to do anything else.
+@test "relupd is killed while it rehearses, and the relup is gone when it comes back" {
+	demo_root
+	start_running
+	begin 'rehearsing' 0.1.1-hang --max-pause 1m
+	end KILL
+	rm "$ROOT/releases/0.1.1-hang/relup.json"
+	start
+	end_of_relctl 1
+	warns '0\.1\.0 -> 0\.1\.1-hang: unchanged' 'relupd ended in the middle'
+	await_running 1
+	runs 0.1.0
+}
+
 @test "relupd is killed and does not come back: relctl says so" {
 	demo_root
 	start_running
