@@ -7,8 +7,6 @@
 #include "check/check.h"
 #include "compare/compare.h"
 
-void check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
-    enum rel_ecode code, const char *fmt, ...) RTE_PRINTF(5, 6);
 /* "a, b, c and 4 more" into buf. */
 typedef void check_name_fn(const void *ctx, size_t i, char *buf, size_t size);
 const char *check_list(char *buf, size_t size, size_t count, check_name_fn *name, const void *ctx);

@@ -12,21 +12,12 @@
 #include "check/check_priv.h"
 
 /* ------------------------------------------------------------------ files beside it */
-static struct doc *
-read_doc(int dirfd, const char *path, const char *name, struct doc_problems *p)
-{
-	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_file(dirfd, path, name, &doc_limits_written, &d, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
-	return d;
-}
-
 void
 check_config(int dirfd, const char *path, const char *name, struct doc_problems *p)
 {
-	CLEANUP(doc_free) struct doc *d = read_doc(dirfd, path, name, p);
-	if (d != NULL && model_config_check(d, p) != 0)
+	CLEANUP(doc_free) struct doc *d = NULL;
+	if (doc_read_file_all(dirfd, path, name, &doc_limits_written, &d, p) == 0 &&
+	    model_config_check(d, p) != 0)
 		MUST(p->errors > 0);
 }
 
@@ -51,7 +42,7 @@ relup_of(int dirfd, const char *path, const char *name, const struct model_relea
 	if (model_relup_load(dirfd, path, name, &relup, p) != 0)
 		return;
 	if (r != NULL && (strcmp(relup->release, r->release) != 0 || strcmp(relup->version, r->version) != 0))
-		check_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, REL_E_BAD_RELUP,
+		doc_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, REL_E_BAD_RELUP,
 		    "is of release %s %s, and lies beside %s %s", relup->release, relup->version, r->release,
 		    r->version);
 	check_entries(relup->up, relup->up_count, p);
@@ -124,11 +115,11 @@ imports_of(const struct model_system *sys, const struct compare_side *s, size_t 
 	for (size_t i = 0; t != NULL && i < t->import_count; i++) {
 		const struct model_app *owner = model_system_owner(sys, t->imports[i].module);
 		if (owner == NULL)
-			check_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
+			doc_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
 			    "imports module %s, which no application of release %s %s has", t->imports[i].module,
 			    sys->release->release, sys->release->version);
 		else if (!reaches(sys, s->app, owner->application, 0))
-			check_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
+			doc_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
 			    "imports module %s of application %s, on which %s does not depend",
 			    t->imports[i].module, owner->application, s->app->application);
 	}

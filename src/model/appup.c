@@ -210,7 +210,7 @@ model_appup_decode(struct doc *doc, struct model_appup **ret, struct doc_problem
 		a->doc = doc;
 		model_dec_map(&d, doc->root, "an appup", MODEL_FIELDS(appup_fields), a);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}

@@ -228,7 +228,8 @@ struct model_relup {
 
 /* ------------------------------------------------------------------ decode
  * `d` is taken in every case (owned by *ret on success, freed on failure).  0: no error (there may
- * be warnings in `problems`); -1: *ret is NULL and problems->errors > 0. */
+ * be warnings in `problems`); -1: *ret is NULL and problems->errors > 0, or the document is faulty,
+ * which was told when it was read. */
 int model_release_decode(struct doc *d, struct model_release **ret, struct doc_problems *p)
     RTE_MUST_CHECK;
 int model_app_decode(struct doc *d, struct model_app **ret, struct doc_problems *p) RTE_MUST_CHECK;

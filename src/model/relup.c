@@ -106,7 +106,7 @@ model_relup_decode(struct doc *doc, struct model_relup **ret, struct doc_problem
 		r->doc = doc;
 		model_dec_map(&d, doc->root, "a relup", MODEL_FIELDS(relup_fields), r);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}

@@ -62,7 +62,7 @@ check_plain(const char *name, struct doc *d, struct doc_problems *p)
 		rc = model_config_check(d, p);
 		doc_free(&d);
 	} else {
-		rc = strncmp(name, "doc-", 4) == 0 ? 0 : -1;
+		rc = strncmp(name, "doc-", 4) == 0 && !d->faulty ? 0 : -1;
 		doc_free(&d);
 	}
 	return rc;
