@@ -157,6 +157,22 @@ check_way(const struct check_way *w)
 	dependencies(w);
 	idle(w);
 	waivers(w);
+	check_state_versions(w);
+	check_contract(w);
+}
+
+/* Not again what the appup is told: an instruction or a waiver too many, and dependencies, to which no
+ * instruction of a script answers by itself. */
+void
+check_cover_relup(const struct check_way *w)
+{
+	size_t before = w->p->count;
+	modules(w);
+	children(w);
+	supervisor(w);
+	for (size_t i = before; i < w->p->count; i++)
+		rel_err_hint(&w->p->list[i].err,
+		    "make the relup again with `relctl relup make`, or write the instruction into this script");
 	check_contract(w);
 }
 

@@ -36,7 +36,16 @@ release_file(const char *path, const struct check_options *o, bool apps, struct 
 {
 	struct compare_libs l;
 	compare_libs_open(&l, o->libs, o->lib_count, path, p);
-	check_release(AT_FDCWD, path, path, &l.model, apps, p);
+	check_release(path, &l.model, apps, p);
+	compare_libs_close(&l);
+}
+
+static void
+relup_file(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	struct compare_libs l;
+	compare_libs_open(&l, o->libs, o->lib_count, path, p);
+	check_relup(path, &l.model, p);
 	compare_libs_close(&l);
 }
 
@@ -181,10 +190,10 @@ file(const char *path, const struct check_options *o, struct doc_problems *p)
 		appup_file(path, p);
 		break;
 	case KIND_RELUP:
-		check_relup(AT_FDCWD, path, path, p);
+		relup_file(path, o, p);
 		break;
 	case KIND_CONFIG:
-		check_config(AT_FDCWD, path, path, p);
+		check_config(path, p);
 		break;
 	case KIND_UNKNOWN:
 		break;

@@ -217,11 +217,19 @@ check_contract(const struct check_way *w)
 			const struct compare_state *s = &m->states[k];
 			if (!differs(s))
 				continue;
-			version_not_raised(w, m, s);
 			if (s->part)
 				part(w, m, s);
 			else
 				own_state(w, m, s);
 		}
 	}
+}
+
+void
+check_state_versions(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->c->module_count; i++)
+		for (size_t k = 0; k < w->c->modules[i].state_count; k++)
+			if (differs(&w->c->modules[i].states[k]))
+				version_not_raised(w, &w->c->modules[i], &w->c->modules[i].states[k]);
 }

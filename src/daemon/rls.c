@@ -112,7 +112,7 @@ rls_load(struct store *st, const char *version, struct rls **ret, struct doc_pro
 		return -1;
 	if (strcmp(r->sys->release->version, version) != 0)
 		return rel_err_at(err, &doc_get(r->sys->release->doc->root, "version")->pos,
-		    REL_E_BAD_VERSION, "the version is %s, and its folder says %s",
+		    REL_E_BAD_VALUE, "the version is %s, and its folder says %s",
 		    r->sys->release->version, version);
 	r->modules = json_object();
 	if (r->modules == NULL)
