@@ -303,8 +303,8 @@ class Tests:
         relup("code of the version that is left", [self.code("1", []), *whole], ["conflicting_versions"])
         relup("code of a module that is not shipped", [self.code("2", ["other"]), *whole], ["no_such_module"],
               says=["other"])
-        for op, argument in (("purge", {"modules": ["other"], "mode": "soft"}), ("remove", self.module_op("remove", "other")["remove"])):
-            relup(f"{op} of a module that is nowhere", self.script({op: argument}), ["no_such_module"], says=["other"])
+        for op in ({"purge": {"modules": ["other"], "mode": "soft"}}, self.module_op("remove", "other")):
+            relup(f"{list(op)[0]} of a module that is nowhere", self.script(op), ["no_such_module"], says=["other"])
         for first, second in (({"suspend": [{"module": "other"}]}, {"resume": ["other"]}),
                               ({"stop": ["other"]}, {"start": ["other"]})):
             relup(f"{list(first)[0]} of a module that is nowhere", self.script(first, second), ["no_such_module"])
