@@ -61,6 +61,7 @@ X(BAD_APPUP_VERSION, "bad_vsn",             1, "the version in appup.yaml is tha
 X(SAME_VERSION_DIFFERS, "same_version_differs", 1, "give the changed application a new version")
 /* relctl check: what differs, and who takes care of it */
 X(MODULE_NOT_COVERED,  "module_not_covered",     1, "give it an instruction in this entry (`relctl appup make` drafts it), or waive it with a reason")
+X(APP_NOT_COVERED,     "application_not_covered", 1, "make the relup again with `relctl relup make`, or write the instruction into this script")
 X(CHILD_NOT_COVERED,   "child_not_covered",      1, "add update_supervisor, and restart_worker where a running process must hear of it, or waive it with a reason")
 X(SUP_NOT_COVERED,     "supervisor_not_covered", 1, "add update_supervisor, or waive it with a reason")
 X(DEPENDS_NOT_COVERED, "dependency_not_covered", 1, "add restart_application where it must be used at once, or waive it with a reason")

@@ -62,8 +62,8 @@ rel_file_read(int dirfd, const char *path, const char *name, size_t limit, char 
 	if (!S_ISREG(st.st_mode))
 		return rel_err_set(err, REL_E_NOT_A_FILE, "%s is not a regular file", name);
 	if ((size_t)st.st_size > limit)
-		return rel_err_set(err, REL_E_LIMIT, "%s has %jd bytes; %zu are the limit", name,
-		    (intmax_t)st.st_size, limit);
+		return rel_err_at(err, &(struct rel_pos){name, 1, 1}, REL_E_LIMIT,
+		    "%jd bytes; %zu are the limit", (intmax_t)st.st_size, limit);
 	/* One byte more than the limit: a file that grows meanwhile is noticed. */
 	size_t size = (size_t)st.st_size + 1;
 	CLEANUP(rel_free_cleanup) char *buf = malloc(size + 1);

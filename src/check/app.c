@@ -33,7 +33,7 @@ identity(const struct compare_side *s, struct doc_problems *p)
 		return; /* no folder of a library, or the right one */
 	bool name = strncmp(base, s->app->application, strlen(s->app->application)) == 0 &&
 	    base[strlen(s->app->application)] == '-';
-	check_find(p, DOC_ERROR, key_pos(s->app->doc, name ? "version" : "application"), REL_E_BAD_VALUE,
+	doc_find(p, DOC_ERROR, key_pos(s->app->doc, name ? "version" : "application"), REL_E_BAD_VALUE,
 	    "this is %s %s, and its folder is called %s", s->app->application, s->app->version, base);
 	doc_problem_hint(p, "call the folder %s", want);
 }
@@ -43,10 +43,10 @@ appup_identity(const struct compare_side *s, struct doc_problems *p)
 {
 	const struct model_appup *a = s->appup;
 	if (strcmp(a->application, s->app->application) != 0)
-		check_find(p, DOC_ERROR, key_pos(a->doc, "application"), REL_E_BAD_APPUP_VERSION,
+		doc_find(p, DOC_ERROR, key_pos(a->doc, "application"), REL_E_BAD_APPUP_VERSION,
 		    "the appup is of application %s and lies in %s", a->application, s->app->application);
 	if (strcmp(a->version, s->app->version) != 0)
-		check_find(p, DOC_ERROR, key_pos(a->doc, "version"), REL_E_BAD_APPUP_VERSION,
+		doc_find(p, DOC_ERROR, key_pos(a->doc, "version"), REL_E_BAD_APPUP_VERSION,
 		    "the appup is of version %s, and app.yaml of %s", a->version, s->app->version);
 	for (size_t i = 0; i < a->up_count; i++)
 		check_script(&a->up[i].script, p);
@@ -65,7 +65,7 @@ child_module(void *ctx, const struct model_child *child)
 	const struct child_look *l = ctx;
 	const struct elf_module *m = child->module != NULL ? compare_side_module(l->s, child->module) : NULL;
 	if (m != NULL && elf_module_table(m)->state == ELF_TABLE_READ && !elf_module_table(m)->callbacks.init)
-		check_find(l->p, DOC_ERROR, &child->pos, REL_E_BAD_MODULE,
+		doc_find(l->p, DOC_ERROR, &child->pos, REL_E_BAD_MODULE,
 		    "child %s: module %s offers no init, so no worker can run it", child->id, child->module);
 }
 
@@ -82,7 +82,7 @@ interfaces(const struct compare_side *s, size_t at, struct doc_problems *p)
 		if (callee == NULL || callee->state != ELF_TABLE_READ ||
 		    strcmp(callee->interface_name, t->imports[i].interface) == 0)
 			continue;
-		check_find(p, DOC_ERROR, &pos, REL_E_BAD_MODULE, "imports %s of module %s, which offers %s",
+		doc_find(p, DOC_ERROR, &pos, REL_E_BAD_MODULE, "imports %s of module %s, which offers %s",
 		    t->imports[i].interface, t->imports[i].module,
 		    callee->interface_name[0] != '\0' ? callee->interface_name : "no interface");
 	}
@@ -128,7 +128,7 @@ against(const struct compare_side *s, int lib, const char *folder, struct doc_pr
 	    compare_make(old, s, &c, p) == 0)
 		check_cover(c, p);
 	else if (own.errors > 0)
-		check_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, own.list != NULL ? own.list[0].err.code
+		doc_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, own.list != NULL ? own.list[0].err.code
 		    : REL_E_NOMEM, "cannot be compared with: %s", own.list != NULL ? own.list[0].err.text : "?");
 	compare_free(&c);
 	compare_side_close(&old);

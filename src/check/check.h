@@ -8,7 +8,8 @@
  *	state.c     state types: pointers into code, and the contract between two versions
  *	cover.c     every difference has its instruction in the appup, in both directions
  *	script.c    scripts: order, purges that kill, applies that cannot be undone
- *	release.c   a release: references, cycles, its relup
+ *	release.c   a release: references, cycles, its config and its relup
+ *	relup.c     a relup against the releases that it joins
  */
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H

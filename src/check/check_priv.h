@@ -7,8 +7,6 @@
 #include "check/check.h"
 #include "compare/compare.h"
 
-void check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
-    enum rel_ecode code, const char *fmt, ...) RTE_PRINTF(5, 6);
 /* "a, b, c and 4 more" into buf. */
 typedef void check_name_fn(const void *ctx, size_t i, char *buf, size_t size);
 const char *check_list(char *buf, size_t size, size_t count, check_name_fn *name, const void *ctx);
@@ -28,18 +26,26 @@ struct check_way {
 	const struct model_appup_entry *e;
 	struct doc_problems *p;
 };
+/* What the script lacks, and what the modules lack whatever the script. */
 void check_contract(const struct check_way *w);
+void check_state_versions(const struct check_way *w);
 
 /* cover.c */
 void check_cover(const struct compare *c, struct doc_problems *p);
+/* The part of a relup's script that is about one application. */
+void check_cover_relup(const struct check_way *w);
 
 /* script.c */
 void check_script(const struct model_script *s, struct doc_problems *p);
 
-/* release.c: the file `path` below dirfd; `apps`: its applications are checked as well */
-void check_release(int dirfd, const char *path, const char *name, const struct model_libs *libs, bool apps,
-    struct doc_problems *p);
-void check_relup(int dirfd, const char *path, const char *name, struct doc_problems *p);
-void check_config(int dirfd, const char *path, const char *name, struct doc_problems *p);
+/* release.c: the file `path`; `apps`: its applications are checked as well */
+void check_release(const char *path, const struct model_libs *libs, bool apps, struct doc_problems *p);
+/* Against the release.yaml beside it, where there is one. */
+void check_relup(const char *path, const struct model_libs *libs, struct doc_problems *p);
+void check_config(const char *path, struct doc_problems *p);
+
+/* relup.c: `file` lies where the relup does; `in_root`: beside it lie the other releases */
+void check_joins(const struct model_relup *r, const struct model_system *to, const struct model_libs *libs,
+    const char *file, bool in_root, struct doc_problems *p);
 
 #endif

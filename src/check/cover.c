@@ -43,7 +43,7 @@ modules(const struct check_way *w)
 		if (compare_handles_module(w->c, &w->e->script, m->module, goes) ||
 		    waived(w, &(struct model_waiver){.module = m->module}))
 			continue;
-		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_MODULE_NOT_COVERED,
+		doc_find(w->p, DOC_ERROR, &w->e->pos, REL_E_MODULE_NOT_COVERED,
 		    "module %s %s, and no instruction of the way %s %s %s", m->module,
 		    m->what == COMPARE_CHANGED ? "changes" : goes ? "goes" : "comes", way(w),
 		    w->c->old->app->version, goes ? "deletes it" : "loads it");
@@ -60,7 +60,7 @@ children(const struct check_way *w)
 		if ((compare_handles_supervisor(s) && (!restart || compare_handles_child(s, c->id))) ||
 		    waived(w, &(struct model_waiver){.child = c->id}))
 			continue;
-		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_CHILD_NOT_COVERED, "child %s %s%s%s%s, and the way %s %s has no %s",
+		doc_find(w->p, DOC_ERROR, &w->e->pos, REL_E_CHILD_NOT_COVERED, "child %s %s%s%s%s, and the way %s %s has no %s",
 		    c->id, c->what == COMPARE_CHANGED ? "changes" : "comes or goes", c->how[0] != '\0' ? " (" : "",
 		    c->how, c->how[0] != '\0' ? ")" : "", way(w), w->c->old->app->version,
 		    compare_handles_supervisor(s) ? "restart_worker of it" : "update_supervisor");
@@ -73,7 +73,7 @@ supervisor(const struct check_way *w)
 	if (w->c->flags[0] == '\0' || compare_handles_supervisor(&w->e->script) ||
 	    waived(w, &(struct model_waiver){.application = w->c->new->app->application}))
 		return;
-	check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_SUP_NOT_COVERED,
+	doc_find(w->p, DOC_ERROR, &w->e->pos, REL_E_SUP_NOT_COVERED,
 	    "the supervisor changes (%s), and the way %s %s has no update_supervisor", w->c->flags, way(w),
 	    w->c->old->app->version);
 }
@@ -102,7 +102,7 @@ dependencies(const struct check_way *w)
 		if (handles_dependency(&w->e->script, k->key) ||
 		    waived(w, &(struct model_waiver){.depends = k->key}))
 			continue;
-		check_find(w->p, DOC_ERROR, &w->e->pos, REL_E_DEPENDS_NOT_COVERED,
+		doc_find(w->p, DOC_ERROR, &w->e->pos, REL_E_DEPENDS_NOT_COVERED,
 		    "the dependency on %s %s, and nothing in the way %s %s answers to it", k->key,
 		    comes ? "comes" : "goes", way(w), w->c->old->app->version);
 	}
@@ -118,7 +118,7 @@ idle(const struct check_way *w)
 		if (model_op_level(in->op) != MODEL_HIGH || in->module == NULL || in->op == MODEL_OP_UPDATE ||
 		    compare_module(w->c, in->module) != NULL || !model_names_has(&w->c->new->app->modules, in->module))
 			continue;
-		check_find(w->p, DOC_WARNING, &in->pos, REL_E_NO_CHANGE,
+		doc_find(w->p, DOC_WARNING, &in->pos, REL_E_NO_CHANGE,
 		    "module %s is the same file in %s and %s", in->module, w->c->old->app->version,
 		    w->c->new->app->version);
 	}
@@ -143,7 +143,7 @@ waivers(const struct check_way *w)
 {
 	for (size_t i = 0; i < w->e->waiver_count; i++)
 		if (!waiver_is_of_use(w, &w->e->waivers[i]))
-			check_find(w->p, DOC_WARNING, &w->e->waivers[i].pos, REL_E_WAIVER_UNUSED,
+			doc_find(w->p, DOC_WARNING, &w->e->waivers[i].pos, REL_E_WAIVER_UNUSED,
 			    "this waives what does not differ between %s and %s", w->c->old->app->version,
 			    w->c->new->app->version);
 }
@@ -157,6 +157,22 @@ check_way(const struct check_way *w)
 	dependencies(w);
 	idle(w);
 	waivers(w);
+	check_state_versions(w);
+	check_contract(w);
+}
+
+/* Not again what the appup is told: an instruction or a waiver too many, and dependencies, to which no
+ * instruction of a script answers by itself. */
+void
+check_cover_relup(const struct check_way *w)
+{
+	size_t before = w->p->count;
+	modules(w);
+	children(w);
+	supervisor(w);
+	for (size_t i = before; i < w->p->count; i++)
+		rel_err_hint(&w->p->list[i].err,
+		    "make the relup again with `relctl relup make`, or write the instruction into this script");
 	check_contract(w);
 }
 
@@ -172,7 +188,7 @@ check_cover(const struct compare *c, struct doc_problems *p)
 	if (down.e != NULL)
 		check_way(&down);
 	if (up.e != NULL && down.e == NULL)
-		check_find(p, DOC_ERROR, &up.e->pos, REL_E_NO_RELUP, "there is a way up from %s, and none back", other);
+		doc_find(p, DOC_ERROR, &up.e->pos, REL_E_NO_RELUP, "there is a way up from %s, and none back", other);
 	if (up.e == NULL && down.e != NULL)
-		check_find(p, DOC_ERROR, &down.e->pos, REL_E_NO_RELUP, "there is a way down to %s, and none up", other);
+		doc_find(p, DOC_ERROR, &down.e->pos, REL_E_NO_RELUP, "there is a way down to %s, and none up", other);
 }

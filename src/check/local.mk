@@ -7,6 +7,7 @@ src_check_librelcheck_la_SOURCES = \
 	src/check/module.c \
 	src/check/path.c \
 	src/check/release.c \
+	src/check/relup.c \
 	src/check/script.c \
 	src/check/state.c
 src_check_librelcheck_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

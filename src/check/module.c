@@ -35,7 +35,7 @@ struct look {
 static void
 error(const struct look *l, enum rel_ecode code, const char *text)
 {
-	check_find(l->p, DOC_ERROR, &l->pos, code, "%s", text);
+	doc_find(l->p, DOC_ERROR, &l->pos, code, "%s", text);
 }
 
 static void
@@ -51,7 +51,7 @@ symbols(const struct look *l, enum doc_severity severity, enum rel_ecode code, c
 {
 	char names[300];
 	if (count > 0)
-		check_find(l->p, severity, &l->pos, code, "%s: %s", what,
+		doc_find(l->p, severity, &l->pos, code, "%s: %s", what,
 		    check_list(names, sizeof(names), count, symbol_name, list));
 }
 
@@ -64,7 +64,7 @@ constructors(const struct look *l)
 		symbols(l, DOC_ERROR, REL_E_ELF_CONSTRUCTOR, "has constructors, which run before any check",
 		    l->f->init.list, l->f->init.count);
 	else if (l->f->init.total > 1)
-		check_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_CONSTRUCTOR,
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_CONSTRUCTOR,
 		    "has %zu constructors, which run before any check", l->f->init.total - 1);
 }
 
@@ -140,13 +140,13 @@ static void
 libraries(const struct look *l)
 {
 	if (l->f->runpath[0] != '\0' || l->f->rpath[0] != '\0')
-		check_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_RUNPATH,
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_RUNPATH,
 		    "has a search path for libraries (%s): a second version would get the first one's library",
 		    l->f->runpath[0] != '\0' ? l->f->runpath : l->f->rpath);
 	char path[4096];
 	for (size_t i = 0; i < l->f->needed.count; i++)
 		if (!find_by_default(l->f->needed.list[i], path, sizeof(path)))
-			check_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_LIBRARY,
+			doc_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_LIBRARY,
 			    "needs %s, which the loader does not find by default: a second version would get the "
 			    "first one's", l->f->needed.list[i]);
 }
@@ -164,7 +164,7 @@ flags(const struct look *l)
 	if (l->f->exec_stack)
 		error(l, REL_E_ELF_EXEC_STACK, "wants an executable stack");
 	if (!l->f->bind_now)
-		check_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_LAZY,
+		doc_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_LAZY,
 		    "is linked for lazy binding: what it misses would be found at the first call");
 }
 
@@ -174,7 +174,7 @@ variables(const struct look *l)
 	static const char what[] = "has variables that every version has anew, and two versions do not share";
 	symbols(l, DOC_WARNING, REL_E_ELF_WRITABLE, what, l->f->writable.list, l->f->writable.count);
 	if (!l->f->symtab && l->f->writable_size > 0)
-		check_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_WRITABLE, "%s: %llu bytes of them", what,
+		doc_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_WRITABLE, "%s: %llu bytes of them", what,
 		    (unsigned long long)l->f->writable_size);
 }
 
@@ -188,17 +188,17 @@ table(const struct look *l)
 		error(l, REL_E_BAD_MODULE, "has no symbol relw_module: it is no module of a worker");
 		return;
 	case ELF_TABLE_OTHER:
-		check_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_ABI,
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_ABI,
 		    "its table is of ABI %u and %u bytes; this is ABI %u", t->abi, t->size, ELF_TABLE_ABI);
 		return;
 	case ELF_TABLE_UNREADABLE:
-		check_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE, "its table cannot be read: %s", t->note);
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE, "its table cannot be read: %s", t->note);
 		return;
 	case ELF_TABLE_READ:
 		break;
 	}
 	if (l->module != NULL && strcmp(t->name, l->module) != 0)
-		check_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE,
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE,
 		    "its table calls it '%s', and its file %s", t->name, l->module);
 	if (t->vsn[0] == '\0')
 		error(l, REL_E_BAD_MODULE, "its table gives no vsn");
@@ -210,13 +210,13 @@ check_module(const char *file, const char *module, const struct elf_module *m, s
 	const struct look l = {.pos = {.file = file}, .module = module, .f = elf_module_facts(m),
 	    .t = elf_module_table(m), .p = p};
 	if (l.f->type != ET_DYN || (MACHINE != EM_NONE && l.f->machine != MACHINE)) {
-		check_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "%s for %s; a module is a shared object for %s",
+		doc_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "%s for %s; a module is a shared object for %s",
 		    l.f->type == ET_DYN ? "a shared object" : "no shared object, but a file",
 		    elf_machine_name(l.f->machine), elf_machine_name(MACHINE));
 		return;
 	}
 	if (l.f->load_end > l.f->file_size || l.f->sections_end > l.f->file_size) {
-		check_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "is cut off: %llu bytes of %llu",
+		doc_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "is cut off: %llu bytes of %llu",
 		    (unsigned long long)l.f->file_size,
 		    (unsigned long long)(l.f->load_end > l.f->sections_end ? l.f->load_end : l.f->sections_end));
 		return;

@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +14,6 @@
 #include <unistd.h>
 
 #include "check/check_priv.h"
-
-void
-check_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
-    enum rel_ecode code, const char *fmt, ...)
-{
-	struct rel_err err = REL_ERR_INIT;
-	char text[sizeof(err.text)];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	rel_err_at(&err, pos, code, "%s", text);
-	doc_problem_add(p, severity, &err);
-}
 
 const char *
 check_list(char *buf, size_t size, size_t count, check_name_fn *name, const void *ctx)
@@ -51,7 +36,16 @@ release_file(const char *path, const struct check_options *o, bool apps, struct 
 {
 	struct compare_libs l;
 	compare_libs_open(&l, o->libs, o->lib_count, path, p);
-	check_release(AT_FDCWD, path, path, &l.model, apps, p);
+	check_release(path, &l.model, apps, p);
+	compare_libs_close(&l);
+}
+
+static void
+relup_file(const char *path, const struct check_options *o, struct doc_problems *p)
+{
+	struct compare_libs l;
+	compare_libs_open(&l, o->libs, o->lib_count, path, p);
+	check_relup(path, &l.model, p);
 	compare_libs_close(&l);
 }
 
@@ -157,9 +151,9 @@ kind_of(const char *path, struct doc_problems *p)
 		if (strcmp(base_name(path), names[i].name) == 0)
 			return names[i].kind;
 	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_file(AT_FDCWD, path, path, &doc_limits_generated, &d, &err) != 0) {
-		doc_problem_add(p, DOC_ERROR, &err);
+	struct doc_problems own = DOC_PROBLEMS_INIT; /* told when the file is read as what it is */
+	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_generated, &d, &own) != 0) {
+		doc_problems_move(p, &own);
 		return KIND_UNKNOWN;
 	}
 	bool map = d->root->kind == DOC_MAP;
@@ -167,9 +161,12 @@ kind_of(const char *path, struct doc_problems *p)
 	enum kind kind = !map ? KIND_UNKNOWN : doc_get(d->root, "applications") != NULL ? KIND_RELEASE
 	    : ways && doc_get(d->root, "release") != NULL ? KIND_RELUP : ways ? KIND_APPUP
 	    : doc_get(d->root, "application") != NULL ? KIND_APP : KIND_UNKNOWN;
-	if (kind == KIND_UNKNOWN)
-		check_find(p, DOC_ERROR, &d->root->pos, REL_E_USAGE,
+	if (kind == KIND_UNKNOWN) {
+		doc_problems_move(p, &own);
+		doc_find(p, DOC_ERROR, &d->root->pos, REL_E_USAGE,
 		    "this is none of release, application, appup and relup");
+	}
+	doc_problems_fini(&own);
 	doc_free(&d);
 	return kind;
 }
@@ -193,10 +190,10 @@ file(const char *path, const struct check_options *o, struct doc_problems *p)
 		appup_file(path, p);
 		break;
 	case KIND_RELUP:
-		check_relup(AT_FDCWD, path, path, p);
+		relup_file(path, o, p);
 		break;
 	case KIND_CONFIG:
-		check_config(AT_FDCWD, path, path, p);
+		check_config(path, p);
 		break;
 	case KIND_UNKNOWN:
 		break;
@@ -225,7 +222,7 @@ folder(const char *path, const struct check_options *o, struct doc_problems *p)
 	} else if (holds(path, "lib") && holds(path, "releases")) {
 		root(path, p);
 	} else {
-		check_find(p, DOC_ERROR, &pos, REL_E_NOT_FOUND,
+		doc_find(p, DOC_ERROR, &pos, REL_E_NOT_FOUND,
 		    "holds neither app.yaml, nor release.yaml, nor lib and releases");
 	}
 }

@@ -12,21 +12,12 @@
 #include "check/check_priv.h"
 
 /* ------------------------------------------------------------------ files beside it */
-static struct doc *
-read_doc(int dirfd, const char *path, const char *name, struct doc_problems *p)
-{
-	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_file(dirfd, path, name, &doc_limits_written, &d, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
-	return d;
-}
-
 void
-check_config(int dirfd, const char *path, const char *name, struct doc_problems *p)
+check_config(const char *path, struct doc_problems *p)
 {
-	CLEANUP(doc_free) struct doc *d = read_doc(dirfd, path, name, p);
-	if (d != NULL && model_config_check(d, p) != 0)
+	CLEANUP(doc_free) struct doc *d = NULL;
+	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_written, &d, p) == 0 &&
+	    model_config_check(d, p) != 0)
 		MUST(p->errors > 0);
 }
 
@@ -43,45 +34,69 @@ check_entries(const struct model_relup_entry *list, size_t count, struct doc_pro
 	}
 }
 
-static void
-relup_of(int dirfd, const char *path, const char *name, const struct model_release *r,
-    struct doc_problems *p)
+/* `r` may be NULL: nothing lies beside it. */
+static struct model_relup *
+relup_of(const char *path, const struct model_release *r, struct doc_problems *p)
 {
 	struct model_relup *relup = NULL;
-	if (model_relup_load(dirfd, path, name, &relup, p) != 0)
-		return;
-	if (r != NULL && (strcmp(relup->release, r->release) != 0 || strcmp(relup->version, r->version) != 0))
-		check_find(p, DOC_ERROR, &(struct rel_pos){.file = name}, REL_E_BAD_RELUP,
-		    "is of release %s %s, and lies beside %s %s", relup->release, relup->version, r->release,
-		    r->version);
+	if (model_relup_load(AT_FDCWD, path, path, &relup, p) != 0)
+		return NULL;
+	bool other = r != NULL && strcmp(relup->release, r->release) != 0;
+	if (r != NULL && (other || strcmp(relup->version, r->version) != 0))
+		doc_find(p, DOC_ERROR, &doc_get(relup->doc->root, other ? "release" : "version")->pos,
+		    REL_E_BAD_RELUP, "this is the relup of release %s %s, and it lies beside %s %s",
+		    relup->release, relup->version, r->release, r->version);
 	check_entries(relup->up, relup->up_count, p);
 	check_entries(relup->down, relup->down_count, p);
-	model_relup_free(&relup);
+	return relup;
+}
+
+static bool
+beside(const char *path, const char *file, char *buf, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	snprintf(buf, size, "%.*s%s", slash != NULL ? (int)(slash - path) + 1 : 0, path, file);
+	return access(buf, F_OK) == 0;
+}
+
+/* ROOT/releases/VERSION/FILE: VERSION is what the folder is called, whatever path led there. */
+static bool
+in_root(const char *path, char *version, size_t size)
+{
+	char dir[4300], lib[4300];
+	beside(path, ".", dir, sizeof(dir));
+	CLEANUP(rel_free_cleanup) char *real = realpath(dir, NULL);
+	char *folder = real != NULL ? strrchr(real, '/') : NULL;
+	if (folder == NULL)
+		return false;
+	*folder = '\0';
+	const char *releases = strrchr(real, '/');
+	if (releases == NULL || strcmp(releases, "/releases") != 0)
+		return false;
+	snprintf(lib, sizeof(lib), "%.*s/lib", (int)(releases - real), real);
+	snprintf(version, size, "%s", folder + 1);
+	return access(lib, F_OK) == 0;
 }
 
 void
-check_relup(int dirfd, const char *path, const char *name, struct doc_problems *p)
+check_relup(const char *path, const struct model_libs *libs, struct doc_problems *p)
 {
-	relup_of(dirfd, path, name, NULL, p);
-}
-
-static void
-beside(int dirfd, const char *path, const char *name, const struct model_release *r, struct doc_problems *p)
-{
-	char dir[4096], at[4200], called[4200];
-	const char *slash = strrchr(path, '/'), *named = strrchr(name, '/');
-	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ? (int)(slash - path) + 1 : 0, path);
-	static const char *const files[] = {"relup.json", "config.yaml"};
-	for (size_t i = 0; i < NELEM(files); i++) {
-		snprintf(at, sizeof(at), "%s%s", dir, files[i]);
-		snprintf(called, sizeof(called), "%.*s%s", named != NULL ? (int)(named - name) + 1 : 0, name, files[i]);
-		if (faccessat(dirfd, at, F_OK, 0) != 0)
-			continue;
-		if (i == 0)
-			relup_of(dirfd, at, called, r, p);
-		else
-			check_config(dirfd, at, called, p);
-	}
+	char file[4300], version[256];
+	struct doc_problems own = DOC_PROBLEMS_INIT;
+	struct model_release *r = NULL;
+	struct model_system *sys = NULL;
+	bool has = beside(path, "release.yaml", file, sizeof(file));
+	bool read = has && model_release_load(AT_FDCWD, file, file, &r, &own) == 0;
+	struct model_relup *relup = relup_of(path, r, p);
+	if (read && model_system_load(r, libs, &sys, &own) == 0 && relup != NULL)
+		check_joins(relup, sys, libs, path, in_root(path, version, sizeof(version)), p);
+	if (has && sys == NULL)
+		doc_find(p, DOC_ERROR, &(struct rel_pos){.file = path},
+		    own.list != NULL ? own.list[0].err.code : REL_E_NOMEM, "cannot be compared with its release: %s",
+		    own.list != NULL ? own.list[0].err.text : "out of memory");
+	model_system_free(&sys);
+	model_relup_free(&relup);
+	doc_problems_fini(&own);
 }
 
 /* ------------------------------------------------------------------ its applications */
@@ -124,11 +139,11 @@ imports_of(const struct model_system *sys, const struct compare_side *s, size_t 
 	for (size_t i = 0; t != NULL && i < t->import_count; i++) {
 		const struct model_app *owner = model_system_owner(sys, t->imports[i].module);
 		if (owner == NULL)
-			check_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
+			doc_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
 			    "imports module %s, which no application of release %s %s has", t->imports[i].module,
 			    sys->release->release, sys->release->version);
 		else if (!reaches(sys, s->app, owner->application, 0))
-			check_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
+			doc_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
 			    "imports module %s of application %s, on which %s does not depend",
 			    t->imports[i].module, owner->application, s->app->application);
 	}
@@ -154,16 +169,28 @@ imports(const struct model_system *sys, const struct model_libs *libs, struct do
 }
 
 void
-check_release(int dirfd, const char *path, const char *name, const struct model_libs *libs, bool apps,
-    struct doc_problems *p)
+check_release(const char *path, const struct model_libs *libs, bool apps, struct doc_problems *p)
 {
+	char file[4300], version[256];
+	CLEANUP(model_relup_free) struct model_relup *relup = NULL;
 	struct model_release *release = NULL;
 	struct model_system *sys = NULL;
-	if (model_release_load(dirfd, path, name, &release, p) != 0)
+	bool root = in_root(path, version, sizeof(version));
+	if (model_release_load(AT_FDCWD, path, path, &release, p) != 0)
 		return;
-	beside(dirfd, path, name, release, p);
+	if (root && strcmp(release->version, version) != 0) {
+		doc_find(p, DOC_ERROR, &doc_get(release->doc->root, "version")->pos, REL_E_BAD_VALUE,
+		    "the version is %s, and its folder is called %s", release->version, version);
+		doc_problem_hint(p, "call the folder %s", release->version);
+	}
+	if (beside(path, "relup.json", file, sizeof(file)))
+		relup = relup_of(file, release, p);
+	if (beside(path, "config.yaml", file, sizeof(file)))
+		check_config(file, p);
 	if (model_system_load(release, libs, &sys, p) != 0)
 		return;
+	if (relup != NULL)
+		check_joins(relup, sys, libs, path, root, p);
 	if (apps)
 		applications(sys, libs, p);
 	imports(sys, libs, p);

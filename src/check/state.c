@@ -22,7 +22,7 @@ pointers(const struct rel_pos *pos, const struct elf_state_type *t, const struct
 		return;
 	}
 	for (size_t i = 0; i < list->count; i++)
-		check_find(p, list->list[i].pointee == ELF_TO_FUNCTION ? DOC_ERROR : DOC_WARNING, pos,
+		doc_find(p, list->list[i].pointee == ELF_TO_FUNCTION ? DOC_ERROR : DOC_WARNING, pos,
 		    REL_E_STATE_POINTER, "state type %s: %s points to %s", t->name, list->list[i].path,
 		    list->list[i].pointee == ELF_TO_FUNCTION ? "a function, which goes with its version"
 			: "const char: a string literal would go with its version");
@@ -34,10 +34,10 @@ not_found(const struct rel_pos *pos, const struct elf_state_type *t, const struc
     struct doc_problems *p)
 {
 	if (l->found == ELF_NO_DEBUG_INFO)
-		check_find(p, DOC_WARNING, pos, REL_E_NO_DEBUG_INFO,
+		doc_find(p, DOC_WARNING, pos, REL_E_NO_DEBUG_INFO,
 		    "state type %s: the layout is not known, the module has no debug information", t->name);
 	else
-		check_find(p, DOC_WARNING, pos, REL_E_STATE_UNKNOWN, "state type %s: its C type is not known%s%s",
+		doc_find(p, DOC_WARNING, pos, REL_E_STATE_UNKNOWN, "state type %s: its C type is not known%s%s",
 		    t->name, l->note[0] != '\0' ? ": " : "", l->note);
 }
 
@@ -128,11 +128,11 @@ own_state(const struct check_way *w, const struct compare_module *m, const struc
 {
 	char text[400];
 	if (!converts(&w->e->script, m->module)) {
-		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_LAYOUT,
+		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_LAYOUT,
 		    "the layout of state %s of module %s changes (%s), and this script has no code_change of it",
 		    s->name, m->module, moved(s, text, sizeof(text)));
 	} else if (!elf_module_table(m->new)->callbacks.code_change) {
-		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
+		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
 		    "the script calls code_change of module %s, and its newer version offers none", m->module);
 	}
 }
@@ -174,7 +174,7 @@ holder(const struct check_way *w, const struct compare_module *m, const struct c
 	const struct model_script *script = &w->e->script;
 	if (converts(script, module) && one_bracket(script, m->module, module))
 		return;
-	check_find(w->p, DOC_ERROR, place_of(w, module), REL_E_STATE_PART_NOT_UPDATED,
+	doc_find(w->p, DOC_ERROR, place_of(w, module), REL_E_STATE_PART_NOT_UPDATED,
 	    "module %s holds parts of type %s, which module %s owns and changes: %s", module, s->name, m->module,
 	    converts(script, module) ? "their updates are not in one bracket"
 				     : "its state goes through no code_change in this script");
@@ -186,7 +186,7 @@ part(const struct check_way *w, const struct compare_module *m, const struct com
 	const struct model_names *all = &w->c->new->app->modules;
 	const struct elf_state_type *newer = s->new;
 	if (newer != NULL && s->old != NULL && !newer->convert)
-		check_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
+		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
 		    "the layout of state part %s of module %s changes, and its newer version offers no convert",
 		    s->name, m->module);
 	for (size_t i = 0; i < all->count; i++)
@@ -203,7 +203,7 @@ version_not_raised(const struct check_way *w, const struct compare_module *m, co
 	char text[400], file[4096];
 	const struct rel_pos pos = {.file = compare_side_file(w->c->new, m->module, file, sizeof(file))};
 	if (w->mode == MODEL_UP && s->old != NULL && s->new != NULL && s->old->version == s->new->version)
-		check_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
+		doc_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
 		    "state type %s: its layout is not that of %s (%s), and its version is %" PRIu32 " in both",
 		    s->name, w->c->old->app->version, moved(s, text, sizeof(text)), s->new->version);
 }
@@ -217,11 +217,19 @@ check_contract(const struct check_way *w)
 			const struct compare_state *s = &m->states[k];
 			if (!differs(s))
 				continue;
-			version_not_raised(w, m, s);
 			if (s->part)
 				part(w, m, s);
 			else
 				own_state(w, m, s);
 		}
 	}
+}
+
+void
+check_state_versions(const struct check_way *w)
+{
+	for (size_t i = 0; i < w->c->module_count; i++)
+		for (size_t k = 0; k < w->c->modules[i].state_count; k++)
+			if (differs(&w->c->modules[i].states[k]))
+				version_not_raised(w, &w->c->modules[i], &w->c->modules[i].states[k]);
 }

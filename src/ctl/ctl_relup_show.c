@@ -307,13 +307,28 @@ show_text(struct ctl *c, const struct model_relup *r)
 	return rc;
 }
 
+/* What relupd would refuse to run is no script to look at. */
+static int
+check_entries(const struct model_relup_entry *list, size_t count, struct doc_problems *p)
+{
+	int rc = 0;
+	for (size_t i = 0; i < count; i++)
+		if (model_script_check(&list[i].script, p) != 0 ||
+		    model_script_check_timeouts(&list[i].script, p) != 0)
+			rc = -1;
+	return rc;
+}
+
 int
 ctl_relup_show(struct ctl *c, const struct ctl_args *a)
 {
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	struct model_relup *r = NULL;
 	int status = 0;
-	if (model_relup_load(AT_FDCWD, a->args[0], a->args[0], &r, &p) == 0) {
+	int rc = model_relup_load(AT_FDCWD, a->args[0], a->args[0], &r, &p);
+	if (rc == 0)
+		rc = check_entries(r->up, r->up_count, &p) | check_entries(r->down, r->down_count, &p);
+	if (rc == 0) {
 		if (c->format == CTL_JSON)
 			status = ctl_json(c, model_relup_json(r));
 		else if (show_text(c, r) < 0)

@@ -29,6 +29,7 @@ static int
 load_relup(struct daemon *d, const char *version, struct model_relup **ret, struct doc_problems *all,
     struct rel_err *err)
 {
+	const char *release = d->rls->sys->release->release; /* both releases are of this name */
 	char path[REL_VERSION_MAX + 32], name[REL_VERSION_MAX + 48];
 	snprintf(path, sizeof(path), "%s/relup.json", version);
 	snprintf(name, sizeof(name), "releases/%s/relup.json", version);
@@ -42,8 +43,11 @@ load_relup(struct daemon *d, const char *version, struct model_relup **ret, stru
 	doc_problems_fini(&p);
 	if (rc != 0)
 		return -1;
-	if (strcmp(r->version, version) != 0) {
-		rel_err_set(err, REL_E_BAD_RELUP, "%s is the relup of release %s", name, r->version);
+	bool other = strcmp(r->release, release) != 0;
+	if (other || strcmp(r->version, version) != 0) {
+		rel_err_at(err, &doc_get(r->doc->root, other ? "release" : "version")->pos,
+		    REL_E_BAD_RELUP, "this is the relup of release %s %s, and it lies in %s %s",
+		    r->release, r->version, release, version);
 		model_relup_free(&r);
 		return -1;
 	}
@@ -211,9 +215,11 @@ make(struct daemon *d, const char *version, bool insist_down, const json_t *jour
 	const char *from = d->rls->sys->release->version;
 	if (rls_load(d->store, version, &p->target, all, err) != 0)
 		return -1;
-	if (strcmp(p->target->sys->release->release, d->rls->sys->release->release) != 0)
-		return rel_err_set(err, REL_E_BAD_VALUE, "release %s is of '%s', but '%s' runs here",
-		    version, p->target->sys->release->release, d->rls->sys->release->release);
+	const struct model_release *to = p->target->sys->release;
+	if (strcmp(to->release, d->rls->sys->release->release) != 0)
+		return rel_err_at(err, &doc_get(to->doc->root, "release")->pos, REL_E_BAD_VALUE,
+		    "release %s is of '%s', but '%s' runs here", version, to->release,
+		    d->rls->sys->release->release);
 	struct pair pair = {0};
 	if (find_pair(d, version, insist_down, journalled, p, &pair, all, err) != 0)
 		return -1;

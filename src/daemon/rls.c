@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/daemon.h"
 
@@ -46,13 +47,12 @@ load_config(struct store *st, const char *version, struct doc **ret, struct doc_
 	snprintf(path, sizeof(path), "%s/config.yaml", version);
 	snprintf(name, sizeof(name), "releases/%s/config.yaml", version);
 	CLEANUP(doc_free) struct doc *d = NULL;
-	if (doc_read_file(store_releases_fd(st), path, name, &doc_limits_written, &d, err) != 0) {
-		if (err->code != REL_E_NOT_FOUND)
-			return -1;
-		rel_err_clear(err); /* optional */
-		return 0;
-	}
-	if (take_problems(p, model_config_check(d, p), err) != 0)
+	if (faccessat(store_releases_fd(st), path, F_OK, 0) != 0 && errno == ENOENT)
+		return 0; /* optional */
+	int rc = doc_read_file_all(store_releases_fd(st), path, name, &doc_limits_written, &d, p);
+	if (rc == 0)
+		rc = model_config_check(d, p);
+	if (take_problems(p, rc, err) != 0)
 		return -1;
 	*ret = MOVE(d);
 	return 0;
@@ -111,9 +111,9 @@ rls_load(struct store *st, const char *version, struct rls **ret, struct doc_pro
 	    load_config(st, version, &r->config, p, err) != 0)
 		return -1;
 	if (strcmp(r->sys->release->version, version) != 0)
-		return rel_err_set(err, REL_E_BAD_VERSION,
-		    "releases/%s/release.yaml says version %s; the two must agree", version,
-		    r->sys->release->version);
+		return rel_err_at(err, &doc_get(r->sys->release->doc->root, "version")->pos,
+		    REL_E_BAD_VALUE, "the version is %s, and its folder says %s",
+		    r->sys->release->version, version);
 	r->modules = json_object();
 	if (r->modules == NULL)
 		return rel_err_nomem(err);

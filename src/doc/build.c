@@ -10,10 +10,10 @@
 #include "doc/doc_priv.h"
 
 int
-doc_builder_init(
-    struct doc_builder *b, struct doc *d, const struct doc_limits *limits, struct rel_err *err)
+doc_builder_init(struct doc_builder *b, struct doc *d, const struct doc_limits *limits,
+    struct doc_problems *p, struct rel_err *err)
 {
-	*b = (struct doc_builder){.doc = d, .limits = limits};
+	*b = (struct doc_builder){.doc = d, .p = p, .limits = limits};
 	b->frames = calloc(limits->depth, sizeof(*b->frames));
 	return b->frames != NULL ? 0 : rel_err_nomem(err);
 }
@@ -30,6 +30,13 @@ enum doc_kind
 doc_builder_in(const struct doc_builder *b)
 {
 	return b->depth == 0 ? DOC_SCALAR : b->frames[b->depth - 1].node->kind;
+}
+
+bool
+doc_builder_wants_key(const struct doc_builder *b)
+{
+	const struct doc_frame *f = b->depth > 0 ? &b->frames[b->depth - 1] : NULL;
+	return f != NULL && f->node->kind == DOC_MAP && f->key == NULL;
 }
 
 static int
@@ -64,7 +71,7 @@ place(struct doc_builder *b, struct doc_node *n, struct rel_err *err)
 		return 0;
 	}
 	struct doc_frame *f = &b->frames[b->depth - 1];
-	if (f->node->kind == DOC_MAP && f->key == NULL)
+	if (doc_builder_wants_key(b))
 		return rel_err_at(err, &n->pos, REL_E_SYNTAX, "a key must be a scalar");
 	if (pending_room(b, err) != 0)
 		return -1;
@@ -97,8 +104,8 @@ doc_builder_scalar(struct doc_builder *b, const struct rel_pos *pos, const char 
 	char *copy = rel_arena_strndup(b->doc->arena, text, len);
 	if (copy == NULL)
 		return rel_err_nomem(err);
-	struct doc_frame *f = b->depth > 0 ? &b->frames[b->depth - 1] : NULL;
-	if (f != NULL && f->node->kind == DOC_MAP && f->key == NULL) {
+	if (doc_builder_wants_key(b)) {
+		struct doc_frame *f = &b->frames[b->depth - 1];
 		f->key = copy;
 		f->key_pos = *pos;
 		return count_node(b, pos, err);
@@ -138,9 +145,17 @@ by_key(const void *va, const void *vb)
 	return c != 0 ? c : (a->index > b->index) - (a->index < b->index);
 }
 
+static int
+by_index(const void *va, const void *vb)
+{
+	const struct ranked_key *a = va, *b = vb;
+	return (a->index > b->index) - (a->index < b->index);
+}
+
 /* Sorting keeps a map of many keys from costing the square of them. */
 static int
-check_duplicates(const struct doc_pending *pairs, size_t count, struct rel_err *err)
+check_duplicates(
+    struct doc_builder *b, const struct doc_pending *pairs, size_t count, struct rel_err *err)
 {
 	if (count < 2)
 		return 0;
@@ -150,14 +165,21 @@ check_duplicates(const struct doc_pending *pairs, size_t count, struct rel_err *
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = (struct ranked_key){pairs[i].key, i};
 	qsort(sorted, count, sizeof(*sorted), by_key);
-	size_t first = count;
-	for (size_t i = 1; i < count; i++)
-		if (sorted[i].index < first && strcmp(sorted[i - 1].key, sorted[i].key) == 0)
-			first = sorted[i].index;
-	if (first == count)
-		return 0;
-	return rel_err_at(err, &pairs[first].key_pos, REL_E_DUPLICATE_KEY,
-	    "the key '%.80s' stands here twice", pairs[first].key);
+	size_t twice = 0;
+	const char *key = sorted[0].key;
+	for (size_t i = 1; i < count; i++) {
+		const struct ranked_key at = sorted[i];
+		if (strcmp(key, at.key) == 0)
+			sorted[twice++] = at;
+		key = at.key;
+	}
+	/* In the order of the text, since the first of them are told. */
+	if (twice > 1)
+		qsort(sorted, twice, sizeof(*sorted), by_index);
+	for (size_t i = 0; i < twice; i++)
+		doc_problem(b->p, &pairs[sorted[i].index].key_pos, REL_E_DUPLICATE_KEY,
+		    "the key '%.80s' stands here twice", sorted[i].key);
+	return 0;
 }
 
 static int
@@ -192,11 +214,26 @@ doc_builder_close(struct doc_builder *b, struct rel_err *err)
 	MUST(b->depth > 0);
 	const struct doc_frame *f = &b->frames[b->depth - 1];
 	if (f->node->kind == DOC_MAP && b->pending_count > f->base &&
-	    check_duplicates(b->pending + f->base, b->pending_count - f->base, err) != 0)
+	    check_duplicates(b, b->pending + f->base, b->pending_count - f->base, err) != 0)
 		return -1;
 	if (fill_children(b, f, err) != 0)
 		return -1;
 	b->pending_count = f->base;
 	b->depth--;
+	return 0;
+}
+
+int
+doc_builder_abandon(struct doc_builder *b, struct rel_err *err)
+{
+	size_t end = b->pending_count;
+	for (; b->depth > 0; b->depth--) {
+		const struct doc_frame *f = &b->frames[b->depth - 1];
+		if (f->node->kind == DOC_MAP && end > f->base &&
+		    check_duplicates(b, b->pending + f->base, end - f->base, err) != 0)
+			return -1;
+		/* Its own place in the frame around it is the pair before its first. */
+		end = f->base;
+	}
 	return 0;
 }

@@ -84,15 +84,19 @@ is_json_name(const char *name)
 	return n >= 5 && strcmp(name + n - 5, ".json") == 0;
 }
 
+typedef int reader_fn(struct doc_builder *b, const char *text, size_t len, struct rel_err *err);
+
 static int
 read_into(struct doc *d, const char *text, size_t len, const struct doc_limits *limits,
-    struct rel_err *err)
+    reader_fn *reader, struct doc_problems *p, struct rel_err *err)
 {
 	struct doc_builder b;
-	if (doc_builder_init(&b, d, limits, err) != 0)
+	if (doc_builder_init(&b, d, limits, p, err) != 0)
 		return -1;
-	int rc = is_json_name(d->name) ? doc_json_read(&b, text, len, err)
-				       : doc_yaml_read(&b, text, len, err);
+	int rc = reader(&b, text, len, err);
+	struct rel_err other = REL_ERR_INIT; /* out of memory: the first error is told all the same */
+	if (rc != 0 && doc_builder_abandon(&b, &other) != 0)
+		rc = -1;
 	doc_builder_fini(&b);
 	if (rc != 0)
 		return -1;
@@ -105,37 +109,129 @@ read_into(struct doc *d, const char *text, size_t len, const struct doc_limits *
 	return 0;
 }
 
+/* ------------------------------------------------------------------ one text */
+static struct doc *
+doc_new(const char *name, const struct doc_limits *limits, struct rel_err *err)
+{
+	CLEANUP(doc_free) struct doc *d = calloc(1, sizeof(*d));
+	if (d != NULL) {
+		d->magic = DOC_MAGIC;
+		/* Room for the tree at its largest, and for the model that is decoded into it. */
+		d->arena = rel_arena_new(4096 + 8 * limits->bytes + 256 * limits->nodes);
+	}
+	if (d == NULL || d->arena == NULL || (d->name = rel_arena_strdup(d->arena, name)) == NULL) {
+		rel_err_nomem(err);
+		return NULL;
+	}
+	return MOVE(d);
+}
+
+static int
+read_as(reader_fn *reader, const char *text, size_t len, const char *name,
+    const struct doc_limits *limits, struct doc **ret, struct doc_problems *p)
+{
+	size_t before = p->errors;
+	struct rel_err err = REL_ERR_INIT;
+	CLEANUP(doc_free) struct doc *d = doc_new(name, limits, &err);
+	if (d == NULL || read_into(d, text, len, limits, reader, p, &err) != 0) {
+		doc_problem_add(p, DOC_ERROR, &err);
+		return -1;
+	}
+	d->faulty = p->errors != before;
+	*ret = MOVE(d);
+	return 0;
+}
+
+/* Is it JSON as a whole?  What only begins like it (a flow of YAML) is read again, as YAML. */
+static int
+try_json(const char *text, size_t len, const char *name, const struct doc_limits *limits,
+    struct doc **ret, struct doc_problems *p)
+{
+	size_t at = 0;
+	while (at < len && strchr(" \t\r\n", text[at]) != NULL)
+		at++;
+	if (at == len || (text[at] != '{' && text[at] != '['))
+		return -1;
+	struct doc_problems own = DOC_PROBLEMS_INIT;
+	int rc = read_as(doc_json_read, text, len, name, limits, ret, &own);
+	if (rc == 0)
+		doc_problems_move(p, &own);
+	doc_problems_fini(&own);
+	return rc;
+}
+
+int
+doc_read_text_all(const char *text, size_t len, const char *name, const struct doc_limits *limits,
+    struct doc **ret, struct doc_problems *p)
+{
+	const struct rel_pos start = {name, 1, 1};
+	struct rel_err err = REL_ERR_INIT;
+	if (len > limits->bytes) {
+		doc_problem(p, &start, REL_E_LIMIT, "%zu bytes; %zu are the limit", len, limits->bytes);
+		return -1;
+	}
+	if (len >= 3 && memcmp(text, "\357\273\277", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
+	if (check_utf8(text, len, name, &err) != 0) {
+		doc_problem_add(p, DOC_ERROR, &err);
+		return -1;
+	}
+	if (is_json_name(name))
+		return read_as(doc_json_read, text, len, name, limits, ret, p);
+	if (try_json(text, len, name, limits, ret, p) == 0)
+		return 0;
+	return read_as(doc_yaml_read, text, len, name, limits, ret, p);
+}
+
+int
+doc_read_file_all(int dirfd, const char *path, const char *name, const struct doc_limits *limits,
+    struct doc **ret, struct doc_problems *p)
+{
+	CLEANUP(rel_free_cleanup) char *text = NULL;
+	size_t len;
+	struct rel_err err = REL_ERR_INIT;
+	if (rel_file_read(dirfd, path, name, limits->bytes, &text, &len, &err) != 0) {
+		doc_problem_add(p, DOC_ERROR, &err);
+		return -1;
+	}
+	return doc_read_text_all(text, len, name, limits, ret, p);
+}
+
+/* ------------------------------------------------------------------ the first problem alone */
+static int
+sound(int rc, struct doc *d, struct doc_problems *p, struct doc **ret, struct rel_err *err)
+{
+	if (doc_problems_result(p, err) == 0) {
+		MUST(rc == 0);
+		*ret = MOVE(d);
+	} else {
+		rc = -1;
+	}
+	doc_free(&d);
+	doc_problems_fini(p);
+	return rc;
+}
+
 int
 doc_read_text(const char *text, size_t len, const char *name, const struct doc_limits *limits,
     struct doc **ret, struct rel_err *err)
 {
-	CLEANUP(doc_free) struct doc *d = calloc(1, sizeof(*d));
-	if (d == NULL)
-		return rel_err_nomem(err);
-	d->magic = DOC_MAGIC;
-	/* Room for the tree at its largest, and for the model that is decoded into the arena. */
-	d->arena = rel_arena_new(4096 + 8 * limits->bytes + 256 * limits->nodes);
-	if (d->arena == NULL || (d->name = rel_arena_strdup(d->arena, name)) == NULL)
-		return rel_err_nomem(err);
-	struct rel_pos start = {d->name, 1, 1};
-	if (len > limits->bytes)
-		return rel_err_at(
-		    err, &start, REL_E_LIMIT, "%zu bytes; %zu are the limit", len, limits->bytes);
-	if (check_utf8(text, len, d->name, err) != 0 || read_into(d, text, len, limits, err) != 0)
-		return -1;
-	*ret = MOVE(d);
-	return 0;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	struct doc *d = NULL;
+	int rc = doc_read_text_all(text, len, name, limits, &d, &p);
+	return sound(rc, d, &p, ret, err);
 }
 
 int
 doc_read_file(int dirfd, const char *path, const char *name, const struct doc_limits *limits,
     struct doc **ret, struct rel_err *err)
 {
-	CLEANUP(rel_free_cleanup) char *text = NULL;
-	size_t len;
-	if (rel_file_read(dirfd, path, name, limits->bytes, &text, &len, err) != 0)
-		return -1;
-	return doc_read_text(text, len, name, limits, ret, err);
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	struct doc *d = NULL;
+	int rc = doc_read_file_all(dirfd, path, name, limits, &d, &p);
+	return sound(rc, d, &p, ret, err);
 }
 
 void

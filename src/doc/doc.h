@@ -6,7 +6,8 @@
  * Scalars are texts until a schema gives them a type: a version 1.10 stays "1.10".
  * Refused with a position: what formats.md lists (duplicate keys, anchors, aliases, tags, several
  * documents, empty input, depth over 32, size, nodes, bad UTF-8, NUL).
- * A name that ends in .json is read by the JSON reader, everything else by libyaml.
+ * A name that ends in .json is read by the JSON reader, everything else by libyaml, unless the text as a
+ * whole is JSON: of the escapes of JSON, YAML has no surrogate pairs.
  */
 #ifndef DOC_DOC_H
 #define DOC_DOC_H
@@ -35,6 +36,8 @@ struct doc {
 	struct rel_arena *arena;
 	const char *name;             /* what positions call the file */
 	struct doc_node *root;
+	bool faulty;                  /* problems were told while it was read: a decoder looks for more
+	                                 in it and refuses it; a key may stand twice, an alias is null */
 };
 
 struct doc_limits {
@@ -69,13 +72,26 @@ void doc_problems_fini(struct doc_problems *p);
 /* Adds; never fails (a problem that finds no memory is counted as dropped). */
 void doc_problem(struct doc_problems *p, const struct rel_pos *pos, enum rel_ecode code,
     const char *fmt, ...) RTE_PRINTF(4, 5);
+/* As doc_problem(), of either severity. */
+void doc_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
+    enum rel_ecode code, const char *fmt, ...) RTE_PRINTF(5, 6);
 /* Of the last problem. */
 void doc_problem_hint(struct doc_problems *p, const char *fmt, ...) RTE_PRINTF(2, 3);
 void doc_problem_add(struct doc_problems *p, enum doc_severity sev, const struct rel_err *err);
+/* Adds all of `from`, which is empty then. */
+void doc_problems_move(struct doc_problems *p, struct doc_problems *from);
 /* -1 with the first error in *err (", and N more" added) where there are errors; else 0. */
 int doc_problems_result(const struct doc_problems *p, struct rel_err *err) RTE_MUST_CHECK;
 
-/* ------------------------------------------------------------------ reading */
+/* ------------------------------------------------------------------ reading
+ * A UTF-8 byte order mark at the beginning is passed over. */
+/* Reads on after a duplicate key, an anchor, an alias and a tag, so that what follows is told as well.
+ * 0: there is a tree, which may be faulty; -1: none, and problems->errors > 0. */
+int doc_read_file_all(int dirfd, const char *path, const char *name,
+    const struct doc_limits *limits, struct doc **ret, struct doc_problems *p) RTE_MUST_CHECK;
+int doc_read_text_all(const char *text, size_t len, const char *name,
+    const struct doc_limits *limits, struct doc **ret, struct doc_problems *p) RTE_MUST_CHECK;
+/* No faulty tree; *err is the first problem (", and N more" added). */
 int doc_read_file(int dirfd, const char *path, const char *name, const struct doc_limits *limits,
     struct doc **ret, struct rel_err *err) RTE_MUST_CHECK;
 int doc_read_text(const char *text, size_t len, const char *name, const struct doc_limits *limits,

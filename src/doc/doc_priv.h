@@ -25,6 +25,7 @@ struct doc_frame {
 
 struct doc_builder {
 	struct doc *doc;        /* borrowed; root is set by the first value */
+	struct doc_problems *p; /* borrowed; takes what does not end the reading */
 	const struct doc_limits *limits;
 	size_t nodes;
 	unsigned depth;
@@ -34,7 +35,7 @@ struct doc_builder {
 };
 
 int doc_builder_init(struct doc_builder *b, struct doc *d, const struct doc_limits *limits,
-    struct rel_err *err) RTE_MUST_CHECK;
+    struct doc_problems *p, struct rel_err *err) RTE_MUST_CHECK;
 void doc_builder_fini(struct doc_builder *b);
 /* The text is copied.  In a map whose next thing is a key, the scalar is the key. */
 int doc_builder_scalar(struct doc_builder *b, const struct rel_pos *pos, const char *text,
@@ -42,10 +43,14 @@ int doc_builder_scalar(struct doc_builder *b, const struct rel_pos *pos, const c
 int doc_builder_open(struct doc_builder *b, const struct rel_pos *pos, enum doc_kind kind,
     struct rel_err *err) RTE_MUST_CHECK;
 int doc_builder_close(struct doc_builder *b, struct rel_err *err) RTE_MUST_CHECK;
+/* The reading has ended inside of lists and maps: tells of the keys that stand twice so far. */
+int doc_builder_abandon(struct doc_builder *b, struct rel_err *err) RTE_MUST_CHECK;
 /* DOC_SCALAR: outside of any list or map. */
 enum doc_kind doc_builder_in(const struct doc_builder *b);
+bool doc_builder_wants_key(const struct doc_builder *b);
 
-/* The readers: the text is valid UTF-8 without NUL. */
+/* The readers: the text is valid UTF-8 without NUL.  *err is what ended the reading; what did not is
+ * told to the builder's problems. */
 int doc_yaml_read(struct doc_builder *b, const char *text, size_t len, struct rel_err *err)
     RTE_MUST_CHECK;
 int doc_json_read(struct doc_builder *b, const char *text, size_t len, struct rel_err *err)

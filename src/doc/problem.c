@@ -49,18 +49,35 @@ doc_problem_add(struct doc_problems *p, enum doc_severity sev, const struct rel_
 	s->err = *err;
 }
 
+static void
+find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
+    enum rel_ecode code, const char *fmt, va_list ap)
+{
+	struct rel_err err = REL_ERR_INIT;
+	char text[sizeof(err.text)];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	rel_err_at(&err, pos, code, "%s", text);
+	doc_problem_add(p, severity, &err);
+}
+
 void
 doc_problem(
     struct doc_problems *p, const struct rel_pos *pos, enum rel_ecode code, const char *fmt, ...)
 {
-	struct rel_err err = REL_ERR_INIT;
-	char text[sizeof(err.text)];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	find(p, DOC_ERROR, pos, code, fmt, ap);
 	va_end(ap);
-	rel_err_at(&err, pos, code, "%s", text);
-	doc_problem_add(p, DOC_ERROR, &err);
+}
+
+void
+doc_find(struct doc_problems *p, enum doc_severity severity, const struct rel_pos *pos,
+    enum rel_ecode code, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	find(p, severity, pos, code, fmt, ap);
+	va_end(ap);
 }
 
 void
@@ -74,6 +91,18 @@ doc_problem_hint(struct doc_problems *p, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	rel_err_hint(&p->list[p->count - 1].err, "%s", text);
+}
+
+void
+doc_problems_move(struct doc_problems *p, struct doc_problems *from)
+{
+	size_t errors = p->errors + from->errors;
+	for (size_t i = 0; i < from->count; i++)
+		doc_problem_add(p, from->list[i].severity, &from->list[i].err);
+	p->errors = errors;
+	p->dropped += from->dropped;
+	p->last_dropped |= from->last_dropped;
+	doc_problems_fini(from);
 }
 
 int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * YAML through libyaml's events.  Events and not its document tree: the tree accepts aliases that
  * close a cycle or double at each level, duplicate keys, and any depth.  What is not of the plain
- * kind (anchors, aliases, tags, a second document) is refused where it stands.
+ * kind (anchors, aliases, tags, a second document) is refused where it stands.  The reading goes on
+ * after all but the last: an alias is a null and never what it names, so that it stays cheap.
  */
 #include "config.h"
 
@@ -46,15 +47,14 @@ parser_error(struct reader *r)
 	    p->context, p->context_mark.line + 1, p->context_mark.column + 1);
 }
 
-static int
+static void
 refuse_extras(
     struct reader *r, const struct rel_pos *pos, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor != NULL)
-		return rel_err_at(r->err, pos, REL_E_SYNTAX, "anchors are not allowed");
+		doc_problem(r->b->p, pos, REL_E_SYNTAX, "anchors are not allowed");
 	if (tag != NULL)
-		return rel_err_at(r->err, pos, REL_E_SYNTAX, "tags are not allowed");
-	return 0;
+		doc_problem(r->b->p, pos, REL_E_SYNTAX, "tags are not allowed");
 }
 
 static int
@@ -65,17 +65,30 @@ on_document(struct reader *r, const yaml_event_t *e, const struct rel_pos *pos)
 		    r->err, pos, REL_E_SYNTAX, "a file holds one document, not several");
 	if (e->data.document_start.tag_directives.start !=
 	    e->data.document_start.tag_directives.end)
-		return rel_err_at(r->err, pos, REL_E_SYNTAX, "tags are not allowed");
+		doc_problem(r->b->p, pos, REL_E_SYNTAX, "tags are not allowed");
 	return 0;
 }
 
 static int
 on_scalar(struct reader *r, const yaml_event_t *e, const struct rel_pos *pos)
 {
-	if (refuse_extras(r, pos, e->data.scalar.anchor, e->data.scalar.tag) != 0)
-		return -1;
+	refuse_extras(r, pos, e->data.scalar.anchor, e->data.scalar.tag);
 	return doc_builder_scalar(r->b, pos, (const char *)e->data.scalar.value,
 	    e->data.scalar.length, e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE, r->err);
+}
+
+/* A key keeps its name, so that two aliases are not the same key twice. */
+static int
+on_alias(struct reader *r, const yaml_event_t *e, const struct rel_pos *pos)
+{
+	CLEANUP(rel_buf_fini) struct rel_buf name = REL_BUF_INIT;
+	doc_problem(r->b->p, pos, REL_E_SYNTAX, "aliases are not allowed");
+	if (!doc_builder_wants_key(r->b))
+		return doc_builder_scalar(r->b, pos, "null", 4, false, r->err);
+	rel_buf_printf(&name, "*%s", (const char *)e->data.alias.anchor);
+	if (!rel_buf_ok(&name))
+		return rel_err_nomem(r->err);
+	return doc_builder_scalar(r->b, pos, name.data, name.len, false, r->err);
 }
 
 static int
@@ -88,20 +101,16 @@ on_event(struct reader *r, const yaml_event_t *e)
 	case YAML_SCALAR_EVENT:
 		return on_scalar(r, e, &pos);
 	case YAML_SEQUENCE_START_EVENT:
-		if (refuse_extras(
-			r, &pos, e->data.sequence_start.anchor, e->data.sequence_start.tag) != 0)
-			return -1;
+		refuse_extras(r, &pos, e->data.sequence_start.anchor, e->data.sequence_start.tag);
 		return doc_builder_open(r->b, &pos, DOC_LIST, r->err);
 	case YAML_MAPPING_START_EVENT:
-		if (refuse_extras(
-			r, &pos, e->data.mapping_start.anchor, e->data.mapping_start.tag) != 0)
-			return -1;
+		refuse_extras(r, &pos, e->data.mapping_start.anchor, e->data.mapping_start.tag);
 		return doc_builder_open(r->b, &pos, DOC_MAP, r->err);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		return doc_builder_close(r->b, r->err);
 	case YAML_ALIAS_EVENT:
-		return rel_err_at(r->err, &pos, REL_E_SYNTAX, "aliases are not allowed");
+		return on_alias(r, e, &pos);
 	case YAML_STREAM_END_EVENT:
 		r->stream_ended = true;
 		return 0;

@@ -123,7 +123,7 @@ model_app_decode(struct doc *doc, struct model_app **ret, struct doc_problems *p
 		if (model_dec_map(&d, doc->root, "an application", MODEL_FIELDS(app_fields), a))
 			check_app(&d, a);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}
@@ -155,5 +155,5 @@ model_config_check(const struct doc *doc, struct doc_problems *p)
 			    "'%.80s' is not the name of an application", doc->root->keys[i]);
 		model_dec_expect(&d, doc->root->items[i], DOC_MAP, "the env of an application");
 	}
-	return p->errors == before ? 0 : -1;
+	return p->errors == before && !doc->faulty ? 0 : -1;
 }

@@ -157,6 +157,7 @@ decode_up(struct model_dec *d, const struct doc_node *n, void *out)
 {
 	struct model_appup_entry *e = out;
 	e->pos = n->pos;
+	e->script.mode = MODEL_UP;
 	model_dec_map(d, n, "an entry of up", MODEL_FIELDS(up_fields), e);
 }
 
@@ -165,6 +166,7 @@ decode_down(struct model_dec *d, const struct doc_node *n, void *out)
 {
 	struct model_appup_entry *e = out;
 	e->pos = n->pos;
+	e->script.mode = MODEL_DOWN;
 	model_dec_map(d, n, "an entry of down", MODEL_FIELDS(down_fields), e);
 }
 
@@ -210,7 +212,7 @@ model_appup_decode(struct doc *doc, struct model_appup **ret, struct doc_problem
 		a->doc = doc;
 		model_dec_map(&d, doc->root, "an appup", MODEL_FIELDS(appup_fields), a);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}

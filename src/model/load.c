@@ -10,10 +10,7 @@ read_doc(int dirfd, const char *path, const char *name, const struct doc_limits 
     struct doc_problems *p)
 {
 	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_file(dirfd, path, name, limits, &d, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
-	return d;
+	return doc_read_file_all(dirfd, path, name, limits, &d, p) == 0 ? d : NULL;
 }
 
 int

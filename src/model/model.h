@@ -182,6 +182,7 @@ struct model_instr {
 struct model_script {
 	size_t count;
 	struct model_instr *instrs;
+	enum model_mode mode;         /* which way it leads: what each of its code_changes must say */
 };
 
 /* ------------------------------------------------------------------ appup.yaml */
@@ -228,7 +229,8 @@ struct model_relup {
 
 /* ------------------------------------------------------------------ decode
  * `d` is taken in every case (owned by *ret on success, freed on failure).  0: no error (there may
- * be warnings in `problems`); -1: *ret is NULL and problems->errors > 0. */
+ * be warnings in `problems`); -1: *ret is NULL and problems->errors > 0, or the document is faulty,
+ * which was told when it was read. */
 int model_release_decode(struct doc *d, struct model_release **ret, struct doc_problems *p)
     RTE_MUST_CHECK;
 int model_app_decode(struct doc *d, struct model_app **ret, struct doc_problems *p) RTE_MUST_CHECK;
@@ -262,7 +264,7 @@ const struct model_appup_entry *model_appup_find(const struct model_appup_entry 
 /* ------------------------------------------------------------------ check
  * The checks of a low-level script, hand-written and generated alike (otp-semantics.md section 3
  * step 5, formats.md differences 4): placing around the point of no return, order of suspend,
- * load, code_change, resume, start, stop.  Adds to problems; 0 where it added no error. */
+ * load, code_change, resume, start, stop; code_changes of its own direction.  Adds to problems; 0 where it added no error. */
 int model_script_check(const struct model_script *s, struct doc_problems *p) RTE_MUST_CHECK;
 /* A suspend with the timeout infinity needs `barrier: worker`.  For a script that is to be run; one
  * that is only made may have it, since OTP's appups give such scripts. */

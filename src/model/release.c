@@ -211,7 +211,7 @@ model_release_decode(struct doc *doc, struct model_release **ret, struct doc_pro
 		if (model_dec_map(&d, doc->root, "a release", MODEL_FIELDS(release_fields), r))
 			check_twice(&d, r);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}

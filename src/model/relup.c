@@ -23,6 +23,7 @@ decode_up(struct model_dec *d, const struct doc_node *n, void *out)
 {
 	struct model_relup_entry *e = out;
 	e->pos = n->pos;
+	e->script.mode = MODEL_UP;
 	model_dec_map(d, n, "an entry of up", MODEL_FIELDS(up_fields), e);
 }
 
@@ -31,6 +32,7 @@ decode_down(struct model_dec *d, const struct doc_node *n, void *out)
 {
 	struct model_relup_entry *e = out;
 	e->pos = n->pos;
+	e->script.mode = MODEL_DOWN;
 	model_dec_map(d, n, "an entry of down", MODEL_FIELDS(down_fields), e);
 }
 
@@ -106,7 +108,7 @@ model_relup_decode(struct doc *doc, struct model_relup **ret, struct doc_problem
 		r->doc = doc;
 		model_dec_map(&d, doc->root, "a relup", MODEL_FIELDS(relup_fields), r);
 	}
-	if (p->errors != before) {
+	if (p->errors != before || doc->faulty) {
 		doc_free(&doc);
 		return -1;
 	}

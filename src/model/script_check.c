@@ -124,6 +124,12 @@ on_resume(struct check *c, const struct model_instr *i)
 static void
 on_code_change(struct check *c, const struct model_instr *i)
 {
+	if (i->mode != c->s->mode) {
+		doc_problem(c->p, &i->pos, REL_E_BAD_INSTRUCTION,
+		    "code_change %s stands in a script that leads %s", model_mode_name(i->mode),
+		    model_mode_name(c->s->mode));
+		doc_problem_hint(c->p, "write `mode: %s`", model_mode_name(c->s->mode));
+	}
 	for (size_t k = 0; k < i->change_count; k++)
 		if (state_of(c, i->changes[k].module)->suspended == NULL)
 			doc_problem(c->p, &i->changes[k].pos, REL_E_CODE_CHANGE_NOT_SUSPENDED,

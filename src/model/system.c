@@ -5,9 +5,11 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model/system_priv.h"
 
@@ -42,14 +44,8 @@ load_app(const struct model_libs *libs, const struct model_release_app *a, struc
 	for (size_t i = 0; i < libs->count; i++) {
 		char name[4096];
 		snprintf(name, sizeof(name), "%s/%s", libs->names[i], path);
-		struct doc *d = NULL;
-		struct rel_err err = REL_ERR_INIT;
-		if (doc_read_file(libs->fds[i], path, name, &doc_limits_written, &d, &err) == 0)
-			return model_app_decode(d, ret, p);
-		if (err.code == REL_E_NOT_FOUND)
-			continue;
-		doc_problem_add(p, DOC_ERROR, &err);
-		return -1;
+		if (faccessat(libs->fds[i], path, F_OK, 0) == 0 || errno != ENOENT)
+			return model_app_load(libs->fds[i], path, name, ret, p);
 	}
 	not_found(libs, a, p);
 	return -1;

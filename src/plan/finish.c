@@ -205,7 +205,7 @@ plan_finish(struct plan_run *r, const struct plan_list *before, const struct pla
 	struct plan_list out = {0};
 	if (put_together(r, before, after, &out) < 0)
 		return -1;
-	struct model_script s = {.count = out.count};
+	struct model_script s = {.count = out.count, .mode = r->mode};
 	s.instrs = plan_list_flat(r, r->arena, &out);
 	if (s.instrs == NULL || model_script_check(&s, r->p) < 0)
 		return -1;

@@ -86,7 +86,7 @@ plan_split_check(struct plan_run *r, const struct plan_list *before, const struc
 		    op != MODEL_OP_RESTART_RUNTIME && plan_list_add(r, &low, after->v[i]) < 0)
 			return -1;
 	}
-	struct model_script s = {.count = low.count};
+	struct model_script s = {.count = low.count, .mode = r->mode};
 	s.instrs = plan_list_flat(r, r->scratch, &low);
 	return s.instrs == NULL ? -1 : model_script_check(&s, r->p);
 }

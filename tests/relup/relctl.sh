@@ -80,6 +80,11 @@ run 64 frobnicate --worse -o json; is_json; out_has '"code": "usage"'; err_empty
 	run 1 $make_good --out "$tmp/none/relup.json"; out_empty; err_has '^relctl: error: '; verdict "--out into no folder"
 	run 0 relup show "$tmp/relup.json"; out_has '^up from 1$'; out_has '^   3  foo 2.0  *a  *suspend  *stands still until step 6'; verdict "relup show"
 	run 0 -o json relup show "$tmp/relup.json"; cmp -s "$tmp/out" "$tmp/first" || ok=0; verdict "relup show as JSON"
+	sed 's/{"resume": \[[^]]*\]}/{"purge": ["a"]}/' "$tmp/relup.json" >"$tmp/refused.json"
+	run 1 relup show "$tmp/refused.json"; out_empty; err_has 'refused.json:[0-9]*:[0-9]*: .*never resumed'
+	verdict "relup show of a script that relupd refuses"
+	run 1 -o json relup show "$tmp/refused.json"; is_json; out_has '"suspended_not_resumed"'
+	verdict "relup show of a script that relupd refuses, as JSON"
 	ok=1; status=0
 	if [ -w /dev/full ]; then
 		"$relctl" $make_good >/dev/full 2>"$tmp/err"

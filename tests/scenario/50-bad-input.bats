@@ -208,17 +208,31 @@ spoilt() {
 	cp "$WORK/good" "$ROOT/$1"
 }
 
+@test "all errors of a config.yaml are told" {
+	begin
+	local file=$ROOT/releases/0.1.1/config.yaml
+	cp "$file" "$WORK/good"
+	printf 'hello: {port: 1}\nUpper: &x {}\nlist: []\n' >>"$file"
+	expect 1 relctl upgrade 0.1.1
+	warns 'config\.yaml:[0-9]+:8: anchors' "config\.yaml:[0-9]+:1: the key 'hello'" \
+		"config\.yaml:[0-9]+:1: 'Upper' is not" 'config\.yaml:[0-9]+:7: .* must be a map'
+	cp "$WORK/good" "$file"
+	end_unharmed
+}
+
 @test "a relup that is no JSON, of another release, out of order, or of other code" {
 	begin
 	local relup=releases/0.1.1/relup.json at='relup\.json:[0-9]+:[0-9]+: '
 	spoilt $relup '$d' 1 "$at"
 	spoilt $relup '1s/^/x/' 1 "$at"
-	spoilt $relup 's/"version": *"0.1.1"/"version": "0.1.2"/' 1 'relup'
+	spoilt $relup '0,/"version": *"0.1.1"/s//"version": "0.1.2"/' 1 "${at}this is the relup of release hello 0\.1\.2"
+	spoilt $relup 's/"release": *"hello"/"release": "other"/' 1 "${at}this is the relup of release other 0\.1\.1"
 	spoilt $relup 's/"point_of_no_return"/"point_of_some_return"/' 1 "$at"
 	spoilt $relup 's/"resume"/"suspend"/' 1 "$at"
 	spoilt $relup 's/"modules": *\["listener"/"modules": ["absent"/' 1 "$at.*no load_object_code before names it"
 	spoilt $relup 's/"pre_purge": *"soft"/"pre_purge": "gentle"/' 1 "$at"
 	spoilt $relup 's/"mode": *"up"/"mode": "sideways"/' 1 "$at"
+	spoilt $relup 's/"mode": *"up"/"mode": "down"/' 1 "${at}code_change down stands in a script that leads up"
 	spoilt $relup 's/"from": *"0.1.0"/"from": "0.0.9"/' 1 'there is no script from 0\.1\.0 to 0\.1\.1'
 	end_unharmed
 }
@@ -237,10 +251,10 @@ spoilt() {
 	rm "$rel/release.yaml"
 	sed 's/^version: .*/version: 0.1.7/' "$WORK/good" >"$rel/release.yaml"
 	expect 1 relctl upgrade 0.1.1
-	warns 'releases/0\.1\.1/release\.yaml says version 0\.1\.7'
+	warns 'releases/0\.1\.1/release\.yaml:[0-9]+:10: the version is 0\.1\.7'
 	sed 's/^release: .*/release: other/' "$WORK/good" >"$rel/release.yaml"
 	expect 1 relctl upgrade 0.1.1
-	warns "'other', but 'hello' runs"
+	warns "release\.yaml:[0-9]+:10: .*'other', but 'hello' runs"
 	sed 's/^runtime: .*/runtime: "77"/' "$WORK/good" >"$rel/release.yaml"
 	expect 10 relctl upgrade 0.1.1
 	warns 'needs runtime 77'

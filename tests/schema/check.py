@@ -14,7 +14,7 @@ from schemas import (BUILD, CHECKERS, DATA, FORMATS, SCHEMAS, SRC, Tap, Validato
 sys.path.insert(0, os.path.join(SRC, "tests", "man"))
 from displays import PAGES, displays, page  # noqa: E402
 
-ID = "https://relup.example/schema/1/{}.schema.json"
+ID = "urn:relup:schema:1:{}"
 ANY, SETTINGS = {"$ref": "#/$defs/any"}, {"$ref": "#/$defs/settings"}
 # Where a value of free form may stand; the settings of an application are a map of such values.
 FREE = {"request", "expect", "extra", "advanced"}

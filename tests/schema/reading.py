@@ -57,6 +57,7 @@ class Builder:
         if isinstance(e, yaml.AliasEvent) or e.anchor is not None or e.tag is not None:
             raise Refused("an alias, an anchor or a tag")
         if isinstance(e, yaml.ScalarEvent):
+            e.value.encode()  # half of a surrogate pair is none
             return Scalar(e.value, e.style is None)
         if depth == DEPTH:
             raise Refused("nested too deep")
@@ -77,20 +78,22 @@ class Builder:
 def read_yaml(text):
     try:
         return Builder(yaml.parse(text, Loader=yaml.SafeLoader)).document()
-    except yaml.YAMLError as e:
+    except (yaml.YAMLError, ValueError) as e:
         raise Refused(str(e)) from e
 
 
-def from_json(v):
+def from_json(v, depth=0):
+    if isinstance(v, (dict, list)) and depth == DEPTH:
+        raise Refused("nested too deep")
     if isinstance(v, str):
         v.encode()  # half of a surrogate pair is none
         if "\0" in v:
             raise Refused("a NUL")
         return Scalar(v, False)
     if isinstance(v, dict):
-        return {k: from_json(x) for k, x in v.items()}
+        return {k: from_json(x, depth + 1) for k, x in v.items()}
     if isinstance(v, list):
-        return [from_json(x) for x in v]
+        return [from_json(x, depth + 1) for x in v]
     if v is None or isinstance(v, bool):
         return Scalar(json.dumps(v), True)
     return v
@@ -111,7 +114,15 @@ def read_json(text):
 
 
 def read_text(text, name):
-    return read_json(text) if name.endswith(".json") else read_yaml(text)
+    text = text.removeprefix("\ufeff")
+    if name.endswith(".json"):
+        return read_json(text)
+    if text.lstrip(" \t\r\n")[:1] in ("{", "["):
+        try:
+            return read_json(text)  # a text that is JSON is read as JSON
+        except Refused:
+            pass
+    return read_yaml(text)
 
 
 def read(path):

@@ -101,6 +101,34 @@ START_TEST(json_tree)
 }
 END_TEST
 
+/* A text that is JSON is read as JSON, whatever the name of its file. */
+START_TEST(json_by_another_name)
+{
+	static const char text[] = " {\"a\": \"\\ud83d\\ude00\"}";
+	static const char *const names[] = {"f.yaml", "f.json"};
+	for (size_t i = 0; i < NELEM(names); i++) {
+		struct doc *d = read_ok(text, names[i]);
+		ck_assert_str_eq(doc_get(d->root, "a")->text, "\360\237\230\200");
+		ck_pos(&doc_get(d->root, "a")->pos, 1, 8);
+		doc_free(&d);
+	}
+}
+END_TEST
+
+/* Editors of another world put it there; a place does not count it. */
+START_TEST(byte_order_mark)
+{
+	static const char *const names[] = {"f.yaml", "f.json"};
+	static const char *const texts[] = {"\357\273\277a: 1\n", "\357\273\277{\"a\": 1}"};
+	for (size_t i = 0; i < NELEM(names); i++) {
+		struct doc *d = read_ok(texts[i], names[i]);
+		ck_assert_str_eq(doc_get(d->root, "a")->text, "1");
+		ck_pos(&d->root->key_pos[0], 1, i == 0 ? 1 : 2);
+		doc_free(&d);
+	}
+}
+END_TEST
+
 START_TEST(nulls)
 {
 	struct doc *d = read_ok("[null, ~, 'null', '', Null, \"~\", nul]", "f.yaml");
@@ -196,7 +224,12 @@ static const struct {
     {J, "[True]", 0, REL_E_SYNTAX, 1, 2},
     {J, "[truex]", 0, REL_E_SYNTAX, 1, 6},
     {J, "// x\n1", 0, REL_E_SYNTAX, 1, 1},
-    {J, "\357\273\277{}", 0, REL_E_SYNTAX, 1, 1},
+    {J, "\357\273\277", 0, REL_E_SYNTAX, 1, 1},
+    {Y, "\357\273\277", 0, REL_E_SYNTAX, 1, 1},
+    {J, "\357\273\277[1,]", 0, REL_E_SYNTAX, 1, 4},
+    {Y, "\357\273\277a: &x 1", 0, REL_E_SYNTAX, 1, 4},
+    {Y, "[\"\\ud83d\"]", 0, REL_E_SYNTAX, 1, 5},
+    {Y, "a: \"\\ude00\"", 0, REL_E_SYNTAX, 1, 7},
     {J, "[\"\377\"]", 0, REL_E_SYNTAX, 1, 3},
     {J, "[\"\340\200\200\"]", 0, REL_E_SYNTAX, 1, 3},
     {J, "[\"\355\240\200\"]", 0, REL_E_SYNTAX, 1, 3},
@@ -239,6 +272,7 @@ START_TEST(refused_text)
 END_TEST
 
 static const char *const accepted[] = {
+    "{\"a\": 1, b: 2}", /* begins as JSON does */
     "%YAML 1.1\n---\na: 1\n...\n",
     "\357\273\277a: 1\n",
     "a: x#y\nb: http://h:1/\n",
@@ -252,6 +286,73 @@ START_TEST(accepted_text)
 {
 	struct doc *d = read_ok(accepted[_i], Y);
 	doc_free(&d);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ all of them
+ * What does not end the reading is told, and what follows is as well. */
+static const struct {
+	const char *name, *text;
+	bool tree;
+	const char *found; /* line:column of each */
+} all[] = {
+    {Y, "a: 1\na: &x 2\nb: *x\nc: !!str 3\nd: {e: 1, e: 2}\na: 4\n", true,
+	"2:4 3:4 4:4 5:11 2:1 6:1 "},
+    {Y, "a: &x !y 1\n", true, "1:4 1:4 "},
+    {Y, "%TAG ! tag:x,2000:\n---\na: &x 1\n", true, "1:1 3:4 "},
+    {Y, "*x : 1\n*y : 2\n", true, "1:1 2:1 "},
+    {Y, "- &x [*x, *x]\n- *x\n", true, "1:3 1:7 1:11 2:3 "},
+    {Y, "a: 1\na: 2\nb: {c: 1, c: 2, d: [1, {e: 1, e: 2, ]\n", false, "3:31 3:11 2:1 3:37 "},
+    {Y, "a: *x\n---\nb: 1\n", false, "1:4 2:1 "},
+    {J, "{\"a\": {\"b\": 1, \"b\": 2}, \"a\": 3, \"a\": 4}", true, "1:16 1:25 1:33 "},
+    {J, "{\"a\": 1, \"a\": 2, }", false, "1:10 1:18 "},
+};
+
+START_TEST(all_problems)
+{
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	struct rel_buf found = REL_BUF_INIT;
+	struct doc *d = NULL;
+	int rc = doc_read_text_all(
+	    all[_i].text, strlen(all[_i].text), all[_i].name, &doc_limits_written, &d, &p);
+	for (size_t i = 0; i < p.count; i++)
+		rel_buf_printf(&found, "%u:%u ", p.list[i].err.line, p.list[i].err.column);
+	ck_assert_str_eq(rel_buf_text(&found), all[_i].found);
+	ck_assert_int_eq(rc, all[_i].tree ? 0 : -1);
+	ck_assert_int_eq(d != NULL, all[_i].tree);
+	ck_assert(d == NULL || d->faulty);
+	rel_buf_fini(&found);
+	doc_problems_fini(&p);
+	doc_free(&d);
+	/* Who asks for one error has no tree. */
+	struct rel_err err = REL_ERR_INIT;
+	ck_assert_int_eq(doc_read_text(all[_i].text, strlen(all[_i].text), all[_i].name,
+			     &doc_limits_written, &d, &err), -1);
+	ck_assert_ptr_null(d);
+}
+END_TEST
+
+/* Each level names the one before it ten times: never expanded, it is a small document. */
+START_TEST(aliases_stay_cheap)
+{
+	struct rel_buf b = REL_BUF_INIT;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	struct doc *d = NULL;
+	rel_buf_puts(&b, "a0: &a0 x\n");
+	for (int i = 1; i < 3000; i++) {
+		rel_buf_printf(&b, "a%d: &a%d [", i, i);
+		for (int k = 0; k < 10; k++)
+			rel_buf_printf(&b, "*a%d,", i - 1);
+		rel_buf_puts(&b, "]\n");
+	}
+	ck_assert_int_eq(
+	    doc_read_text_all(rel_buf_text(&b), b.len, Y, &doc_limits_written, &d, &p), 0);
+	ck_assert_uint_eq(p.errors, 3000 + 2999 * 10);
+	ck_assert_uint_eq(p.count, DOC_PROBLEMS_MAX);
+	ck_assert(doc_is_null(doc_get(d->root, "a2999")->items[9]));
+	doc_problems_fini(&p);
+	doc_free(&d);
+	rel_buf_fini(&b);
 }
 END_TEST
 
@@ -395,6 +496,8 @@ START_TEST(files)
 	struct doc_limits six = {6, 100, 4};
 	ck_assert_int_eq(doc_read_file(AT_FDCWD, path, "x", &six, &d, &err), -1);
 	ck_assert_int_eq(err.code, REL_E_LIMIT);
+	ck_assert_uint_eq(err.line, 1);
+	ck_assert_uint_eq(err.column, 1);
 	rel_err_clear(&err);
 	unlink(path);
 	ck_assert_int_eq(doc_read_file(AT_FDCWD, path, "x", &six, &d, &err), -1);
@@ -411,9 +514,13 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, yaml_tree);
 	tcase_add_test(t, json_tree);
+	tcase_add_test(t, json_by_another_name);
+	tcase_add_test(t, byte_order_mark);
 	tcase_add_test(t, nulls);
 	tcase_add_loop_test(t, refused_text, 0, (int)NELEM(refused));
 	tcase_add_loop_test(t, accepted_text, 0, (int)NELEM(accepted));
+	tcase_add_loop_test(t, all_problems, 0, (int)NELEM(all));
+	tcase_add_test(t, aliases_stay_cheap);
 	tcase_add_test(t, depth);
 	tcase_add_test(t, nodes);
 	tcase_add_test(t, bytes);

@@ -203,7 +203,7 @@ START_TEST(texts_of_a_worker)
 	    "[\"suspend a\",\"code_change a\",\"load a\",\"resume a\"]",
 	    "[\"suspend b\",\"code_change b\",\"load c\",\"load b\",\"resume b\"]", "[]"};
 	struct both c = compile(OBJ "," PONR "," SUSPEND(MOD("a") "," MOD("b")) ","
-	    CHANGE("down", MOD("a") "," MOD("b")) "," LOAD("c") "," LOAD("b") "," LOAD("a") ","
+	    CHANGE("up", MOD("a") "," MOD("b")) "," LOAD("c") "," LOAD("b") "," LOAD("a") ","
 	    RESUME("\"b\",\"a\""), NULL);
 	json_t *loaded = json_loads(tables[_i], 0, NULL);
 	json_t *texts = exec_script_texts(&c.up->up[0].script, loaded);

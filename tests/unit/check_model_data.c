@@ -72,11 +72,9 @@ run_case(const struct cases *c, int i, struct doc_problems *p, json_t **ret)
 		memcpy(path + strlen(path) - 4, "yaml", 4);
 	}
 	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_file(AT_FDCWD, path, file, &doc_limits_written, &d, &err) == 0)
-		return model_kind_check(c->list[i]->d_name, d, p, ret);
-	doc_problem_add(p, DOC_ERROR, &err);
-	return -1;
+	if (doc_read_file_all(AT_FDCWD, path, file, &doc_limits_written, &d, p) != 0)
+		return -1;
+	return model_kind_check(c->list[i]->d_name, d, p, ret);
 }
 
 static char *

@@ -93,10 +93,7 @@ static struct doc *
 doc_of(const char *text, const char *name, struct doc_problems *p)
 {
 	struct doc *d = NULL;
-	struct rel_err err = REL_ERR_INIT;
-	if (doc_read_text(text, strlen(text), name, &doc_limits_written, &d, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
-	return d;
+	return doc_read_text_all(text, strlen(text), name, &doc_limits_written, &d, p) == 0 ? d : NULL;
 }
 
 static void
@@ -160,8 +157,8 @@ static void
 run_bad(struct doc_problems *p)
 {
 	struct model_app *a = NULL;
-	struct doc *d = doc_of("application: a\nversion: 1\nvsn: 1\nsupervisor: {strategy: x}\n"
-			       "modules: [m, m]\n",
+	struct doc *d = doc_of("application: &x a\nversion: 1\nvsn: 1\nsupervisor: {strategy: x}\n"
+			       "modules: [m, m]\nvsn: *x\n*x : 1\n",
 	    "a.yaml", p);
 	int rc = d != NULL ? model_app_decode(d, &a, p) : -1;
 	armed = false; /* libcheck allocates too */

@@ -8,17 +8,27 @@
 #include "model_kinds.h"
 
 static int
+check_scripts(const struct model_relup_entry *list, size_t count, bool run, struct doc_problems *p)
+{
+	int rc = 0;
+	for (size_t i = 0; i < count; i++) {
+		rc |= model_script_check(&list[i].script, p);
+		if (run)
+			rc |= model_script_check_timeouts(&list[i].script, p);
+	}
+	return rc;
+}
+
+static int
 check_relup(struct doc *d, struct doc_problems *p, bool run, bool script, json_t **ret)
 {
 	struct model_relup *r = NULL;
 	if (model_relup_decode(d, &r, p) != 0)
 		return -1;
 	int rc = 0;
-	for (size_t i = 0; script && i < r->up_count; i++) {
-		rc |= model_script_check(&r->up[i].script, p);
-		if (run)
-			rc |= model_script_check_timeouts(&r->up[i].script, p);
-	}
+	if (script)
+		rc = check_scripts(r->up, r->up_count, run, p) |
+		    check_scripts(r->down, r->down_count, run, p);
 	if (rc == 0)
 		*ret = model_relup_json(r);
 	model_relup_free(&r);
@@ -62,7 +72,7 @@ check_plain(const char *name, struct doc *d, struct doc_problems *p)
 		rc = model_config_check(d, p);
 		doc_free(&d);
 	} else {
-		rc = strncmp(name, "doc-", 4) == 0 ? 0 : -1;
+		rc = strncmp(name, "doc-", 4) == 0 && !d->faulty ? 0 : -1;
 		doc_free(&d);
 	}
 	return rc;
