@@ -151,10 +151,15 @@ open_listeners(void *ctx, const struct rls_child_at *at)
 		return -1;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < json_array_size(addresses); i++) {
+		const char *address = json_string_value(json_array_get(addresses, i));
+		const char *entry = at->child->listen.names[i];
 		int fd;
-		rc = listeners_get(b->d->listeners, json_string_value(json_array_get(addresses, i)), &fd,
-		    b->err);
+		rc = listeners_get(b->d->listeners, address, &fd, b->err);
+		if (rc != 0 && strcmp(address, entry) != 0)
+			rel_err_wrap(b->err, "listen '%s'", entry);
 	}
+	if (rc != 0)
+		rel_err_wrap(b->err, "child %s/%s", at->app->application, at->child->id);
 	json_decref(addresses);
 	return rc;
 }

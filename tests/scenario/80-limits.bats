@@ -98,3 +98,89 @@ limited() {
 	log_has 'warning \?: pid [0-9]+ connected and sent no hello within 10 s; its connection is closed'
 	unharmed
 }
+
+# ---------------------------------------------------------------- addresses
+# ADDRESS [PORT]: hello listens there.
+listens_on() {
+	edit_apps "s|listen: .*|listen: [\"$1\"]|"
+	echo "hello: {port: ${2-1}}" >"$ROOT/releases/0.1.0/config.yaml"
+}
+
+@test "a unix: address that is somebody's file: refused, and the file stays" {
+	demo_root
+	local path=$WORK/precious
+	listens_on "unix:$path"
+	echo data >"$path"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns "child hello/listener: cannot listen on unix:$path: a regular file is there, not a socket" \
+		'hint: move it away'
+	[ "$(cat "$path")" = data ]
+	mv "$path" "$WORK/data"
+	ln -s "$WORK/data" "$path"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns 'a symbolic link is there'
+	[ "$(readlink "$path") $(cat "$path")" = "$WORK/data data" ]
+	rm "$path"
+	mkfifo "$path"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns 'a pipe is there'
+	[ -p "$path" ]
+	rm "$path"
+	# A leftover of a run that was killed is taken.
+	start_running
+	local worker
+	worker=$(pid_of hello/listener/0)
+	end KILL
+	kill -KILL "$worker"
+	tool gone "$worker"
+	[ -S "$path" ]
+	start_running
+}
+
+@test "a unix: address in no directory, or taken: who, where, and what to do" {
+	demo_root
+	local path=$WORK/absent/s
+	listens_on "unix:$path"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns "child hello/listener: cannot listen on unix:$path: No such file or directory" \
+		"hint: make the directory $WORK/absent first"
+	mkdir "$WORK/absent"
+	start_running
+	local ROOT=$WORK/other
+	demo_root
+	listens_on "unix:$path"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns "child hello/listener: cannot listen on unix:$path: Address already in use" \
+		"hint: .ss -lxp src $path. shows who listens there"
+}
+
+@test "a tcp: address that is taken, or whose port is none" {
+	demo_root
+	start_running
+	local ROOT=$WORK/other port
+	demo_root
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns "child hello/listener: listen 'tcp:127\.0\.0\.1:.\{port\}': cannot listen on tcp:127\.0\.0\.1:$PORT: Address already in use" \
+		"hint: .ss -ltnp 'sport = :$PORT'. shows who listens there"
+	for port in 65536 70000 4294967297 00000080; do
+		listens_on 'tcp:127.0.0.1:${port}' "$port"
+		sed -i "s/port: .*/port: \"$port\"}/" "$ROOT/releases/0.1.0/config.yaml"
+		expect 1 "$build/relupd" --root "$ROOT"
+		warns "child hello/listener: listen 'tcp:127\.0\.0\.1:.\{port\}': cannot listen on tcp:127\.0\.0\.1:$port: $port is not a port" \
+			'hint: a port is at most 65535'
+	done
+}
+
+@test "as many listen addresses as a worker can be handed, and one more" {
+	demo_root
+	local list='' i
+	for ((i = 1; i <= 65; i++)); do
+		[ "$i" -ne 65 ] || listens_on "$list"
+		list+="${list:+\", \"}unix:$WORK/s$i"
+	done
+	start_running
+	end TERM
+	listens_on "$list"
+	expect 1 "$build/relupd" --root "$ROOT"
+	warns 'child hello/listener has 65 listen addresses; 64 are the limit' 'hint: '
+}
