@@ -149,6 +149,8 @@ main(int argc, char **argv)
 	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
 	    {"foreground", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'}, {0}};
+	if (rel_stdio_open() != 0)
+		return 1;
 	const char *root = getenv("RELUP_ROOT");
 	int foreground = 0, c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -184,3 +184,37 @@ listens_on() {
 	expect 1 "$build/relupd" --root "$ROOT"
 	warns 'child hello/listener has 65 listen addresses; 64 are the limit' 'hint: '
 }
+
+# ---------------------------------------------------------------- stdio
+@test "relctl without stdio: what it says goes nowhere, and that is an error" {
+	demo_root
+	start_running
+	expect 1 bash -c '"$@" >&-' - "$build/relctl" --root "$ROOT" status
+	warns 'standard output: Bad file descriptor'
+	expect 1 bash -c '"$@" <&- >&- 2>&-' - "$build/relctl" --root "$ROOT" status
+	local make=(relup make "$ROOT/releases/0.1.1/release.yaml" --lib "$ROOT/lib" --out)
+	expect 0 relctl "${make[@]}" "$WORK/plain.json"
+	expect 0 bash -c '"$@" <&- >&- 2>&-' - "$build/relctl" "${make[@]}" "$WORK/closed.json"
+	cmp "$WORK/plain.json" "$WORK/closed.json"
+}
+
+@test "relupd without stdio: its words go into no file of the root" {
+	demo_root
+	expect 0 bash -c '"$@" <&- >&- 2>&-' - "$build/relupd" --root "$ROOT"
+	DAEMON=$(cat "$ROOT/state/lock")
+	await_running 1
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+	end TERM
+	bash -c '"$@" <&- >&- 2>&-' - "$build/relupd" --root "$ROOT" --foreground 3>&- &
+	DAEMON=$!
+	local end=$((SECONDS + 60))
+	until relctl status 2>/dev/null | grep -q ' running '; do
+		[ "$SECONDS" -lt "$end" ] || fail "it does not run" || return
+	done
+	local fd
+	for fd in 0 1 2; do
+		[ "$(readlink "/proc/$(cat "$ROOT/state/lock")/fd/$fd")" = /dev/null ] || fail "descriptor $fd is a file"
+	done
+	runs 0.1.1
+}
