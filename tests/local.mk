@@ -7,6 +7,7 @@ include tests/unit/proto.mk
 include tests/unit/store.mk
 include tests/unit/elf.mk
 include tests/unit/exec.mk
+include tests/unit/daemon.mk
 include tests/unit/sup.mk
 include tests/unit/worker.mk
 include tests/modules/local.mk

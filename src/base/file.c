@@ -29,6 +29,16 @@ rel_fd_close(int *fd)
 	*fd = -1;
 }
 
+int
+rel_stdio_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 static int
 read_up_to(int fd, char *buf, size_t size, size_t *ret_len)
 {

@@ -14,6 +14,11 @@
 
 void rel_fd_close(int *fd); /* for CLEANUP; keeps errno; -1 is fine */
 
+/* To be called first of all: where the caller closed 0, 1 or 2, the next file opened would get that
+ * number, and what is meant for a stream would go into it.  They are opened so that to use them
+ * still fails with EBADF.  -1: errno. */
+int rel_stdio_open(void) RTE_MUST_CHECK;
+
 /* Reads a regular file of at most `limit` bytes whole; *ret is malloc'ed and ends in a NUL that is
  * not counted.  A directory, device or FIFO is REL_E_NOT_A_FILE (and is not opened blocking), too
  * long is REL_E_LIMIT, absent is REL_E_NOT_FOUND.  `name` is what errors call the file. */

@@ -55,6 +55,8 @@ run(struct ctl *c, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	if (rel_stdio_open() != 0)
+		return 1;
 	struct ctl c = defaults();
 	setlocale(LC_CTYPE, "");
 	int status = run(&c, argc, argv);

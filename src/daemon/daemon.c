@@ -39,8 +39,7 @@ s_send_start(void *ctx, struct sup_worker *w)
 	size_t n = 0;
 	int rc = app != NULL && child != NULL ? rls_listen(d->rls, app, child, &addresses, &err)
 					      : rel_err_set(&err, REL_E_INTERNAL, "unknown child");
-	if (rc == 0 && json_array_size(addresses) > PROTO_FDS_MAX)
-		rc = rel_err_set(&err, REL_E_LIMIT, "more than %d listen addresses", PROTO_FDS_MAX);
+	MUST(rc != 0 || json_array_size(addresses) <= PROTO_FDS_MAX); /* limits_check() */
 	for (; rc == 0 && n < json_array_size(addresses); n++)
 		rc = listeners_get(d->listeners, json_string_value(json_array_get(addresses, n)),
 		    &fds[n], &err);
@@ -155,10 +154,15 @@ open_listeners(void *ctx, const struct rls_child_at *at)
 		return -1;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < json_array_size(addresses); i++) {
+		const char *address = json_string_value(json_array_get(addresses, i));
+		const char *entry = at->child->listen.names[i];
 		int fd;
-		rc = listeners_get(b->d->listeners, json_string_value(json_array_get(addresses, i)), &fd,
-		    b->err);
+		rc = listeners_get(b->d->listeners, address, &fd, b->err);
+		if (rc != 0 && strcmp(address, entry) != 0)
+			rel_err_wrap(b->err, "listen '%s'", entry);
 	}
+	if (rc != 0)
+		rel_err_wrap(b->err, "child %s/%s", at->app->application, at->child->id);
 	json_decref(addresses);
 	return rc;
 }
@@ -198,7 +202,7 @@ daemon_boot_release(struct daemon *d, struct rls *r, struct rel_err *err)
 {
 	MUST(d->sup == NULL && d->rls == NULL);
 	d->rls = r;
-	if (build(d, err) != 0 || open_all_listeners(d, err) != 0) {
+	if (limits_check(d, r, err) != 0 || build(d, err) != 0 || open_all_listeners(d, err) != 0) {
 		daemon_drop_release(d);
 		return -1;
 	}
@@ -214,6 +218,7 @@ daemon_drop_release(struct daemon *d)
 		proc_free(d, sup_at(d->sup, i));
 	}
 	listeners_close(d->listeners);
+	d->descriptors = 0;
 	sup_free(&d->sup);
 	rls_free(&d->rls);
 	json_decref(d->map);
@@ -222,33 +227,40 @@ daemon_drop_release(struct daemon *d)
 
 /* ------------------------------------------------------------------ coming back */
 
-static void
-known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time, size_t row)
+/* A look that fails for want of descriptors or memory tells nothing: to take the worker for dead would
+ * be to start a second one. */
+static int
+known_process(struct daemon *d, const char *name, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err)
 {
 	struct sup_worker *w = sup_find(d->sup, name);
-	struct rel_err err = REL_ERR_INIT;
 	if (w == NULL) {
 		daemon_log(d, "warning", name, "pid %ld is of no worker of this release; it is ended when "
 					       "it reconnects", (long)pid);
-		return;
+		return 0;
 	}
 	if (w->state != SUP_DOWN) { /* the file is no word of ours: one row of it was taken already */
 		daemon_log(d, "warning", name, "run/pids names it twice; pid %ld is passed over", (long)pid);
 		pids_remove(d->pids, row);
-		return;
-	}
-	if (proc_watch(d, w, pid, start_time, row, &err) != 0) {
-		daemon_log(d, "warning", name, "%s", err.text);
-		return;
+		return 0;
 	}
 	/* Between the look at /proc and the pidfd the process may have ended: look again. */
-	uint64_t now;
-	if (proc_start_time(pid, &now) != 0 || now != start_time) {
-		pids_remove(d->pids, row);
-		proc_free(d, w);
-		return;
+	bool lives = false;
+	int rc = proc_watch(d, w, pid, start_time, row, err);
+	if (rc == 0)
+		rc = pids_lives(pid, start_time, &lives, err);
+	else if (err->sys == ESRCH)
+		rc = 0;
+	if (rc != 0)
+		return rel_err_wrap(err, "worker %s", name);
+	rel_err_clear(err);
+	if (lives) {
+		sup_lost(d->sup, w, pid, start_time);
+		return 0;
 	}
-	sup_lost(d->sup, w, pid, start_time);
+	pids_remove(d->pids, row);
+	proc_free(d, w);
+	return 0;
 }
 
 static bool
@@ -298,7 +310,10 @@ come_back(struct daemon *d, struct rel_err *err)
 	if (d->recovered == NULL)
 		return rel_err_nomem(err);
 	sup_hold_starts(d->sup, true);
-	pids_each(d->pids, d, known_process);
+	if (pids_each(d->pids, d, known_process, err) != 0) {
+		rel_err_wrap(err, "the workers of an earlier relupd cannot be taken back");
+		return rel_err_hint(err, "they serve on; free descriptors or memory, and start relupd again");
+	}
 	d->recovering = somebody_lost(d);
 	if (d->recovering)
 		return 0; /* daemon_recover_poke() goes on */
@@ -325,7 +340,7 @@ boot(struct daemon *d, struct doc_problems *p, struct rel_err *err)
 	if (rls_load(d->store, version, &r, p, err) != 0)
 		return rel_err_wrap(err, "release %s", version);
 	d->rls = r;
-	if (daemon_runtime_check(d, r, err) != 0)
+	if (daemon_runtime_check(d, r, err) != 0 || limits_check(d, r, err) != 0)
 		return -1;
 	return come_back(d, err);
 }

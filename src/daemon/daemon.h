@@ -8,6 +8,7 @@
  *	rls.c     a release as it will run; shape.c   listen.c listening sockets
  *	op*.c     operations: ops of exec, recovery   rpc.c    control.sock;  verbs.c  its methods
  *	plan.c    what an upgrade would do            log.c    lines
+ *	limits.c  file descriptors                    accept.c connections to both sockets
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -82,6 +83,7 @@ struct daemon {
 	char libexec[4096];           /* where relworker-N stands */
 	uv_signal_t sigterm, sigint;
 	bool stopping, recovering, ready;
+	size_t descriptors;           /* that the release needs; 0: none runs */
 	json_t *recovered;            /* {worker: hello.operation} while recovering; owned */
 	wall_ns_t started;
 };
@@ -121,18 +123,36 @@ int proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, uint64_t start
     struct rel_err *err) RTE_MUST_CHECK;
 void proc_kill(struct daemon *d, struct sup_worker *w, int sig);
 void proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after);
-int proc_start_time(pid_t pid, uint64_t *ret);
 void proc_free(struct daemon *d, struct sup_worker *w);
 
 /* pids.c */
+int pids_start_time(pid_t pid, uint64_t *ret); /* -1 with errno; ESRCH: there is no such process */
+/* Is it still the process that began then?  An error says nothing of it. */
+int pids_lives(pid_t pid, uint64_t start_time, bool *ret, struct rel_err *err) RTE_MUST_CHECK;
 int pids_open(int run_fd, struct pids **ret, struct rel_err *err) RTE_MUST_CHECK;
 void pids_close(struct pids **p);
 /* Its row; 0 with errno where none could be written. */
 size_t pids_add(struct pids *p, const char *worker, pid_t pid, uint64_t start_time);
 void pids_remove(struct pids *p, size_t row); /* 0: nothing */
-/* What an earlier relupd wrote: fn is called for each process that lives. */
-void pids_each(struct pids *p, struct daemon *d,
-    void (*fn)(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time, size_t row));
+/* What an earlier relupd wrote: fn is called for each process that lives.  After an error the file
+ * stands as it was. */
+typedef int pids_fn(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err);
+int pids_each(struct pids *p, struct daemon *d, pids_fn *fn, struct rel_err *err) RTE_MUST_CHECK;
+
+/* limits.c */
+void limits_raise(void);
+/* May relupd open what the release needs?  To be asked before anything of it starts. */
+int limits_check(struct daemon *d, const struct rls *r, struct rel_err *err) RTE_MUST_CHECK;
+/* How many clients of the control socket there may be at once. */
+unsigned limits_clients(const struct daemon *d);
+
+/* accept.c */
+struct acceptor;
+/* Listens on run/`name` (a literal); fn takes each connection. */
+int acceptor_open(struct daemon *d, const char *name, int type, void (*fn)(void *ctx, int fd),
+    void *ctx, struct acceptor **ret, struct rel_err *err) RTE_MUST_CHECK;
+void acceptor_close(struct acceptor **a);
 
 /* listen.c */
 int listeners_new(struct daemon *d, struct listeners **ret, struct rel_err *err) RTE_MUST_CHECK;

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
@@ -56,17 +55,6 @@ complain_all(const struct doc_problems *p, const struct rel_err *err)
 	if (p->dropped > 0)
 		fprintf(stderr, "relupd: and %zu more\n", p->dropped);
 	return rel_err_exit(err->code);
-}
-
-/* Two pipes' worth of sockets a worker: the soft limit of 1024 descriptors is not enough. */
-static void
-raise_limits(void)
-{
-	struct rlimit rl;
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
-		rl.rlim_cur = rl.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &rl);
-	}
 }
 
 /* Whatever the caller had open is not ours to keep, and still less the workers' to inherit: they
@@ -126,7 +114,7 @@ run(const char *root, int foreground)
 	struct rel_err err = REL_ERR_INIT;
 	d.ready_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
-	raise_limits();
+	limits_raise();
 	disown_descriptors();
 	ready_init(&d);
 	if (!foreground && background(&d.ready_fd) != 0) {
@@ -161,6 +149,8 @@ main(int argc, char **argv)
 	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
 	    {"foreground", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'}, {0}};
+	if (rel_stdio_open() != 0)
+		return 1;
 	const char *root = getenv("RELUP_ROOT");
 	int foreground = 0, c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -30,15 +30,58 @@ struct pids {
 	size_t lowest;                /* no row before it is free */
 };
 
-static void
-boot_id(char *buf, size_t size)
+/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
+int
+pids_start_time(pid_t pid, uint64_t *ret)
 {
-	snprintf(buf, size, "?");
-	CLEANUP(rel_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char path[64], buf[1024];
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0) {
+		if (n == 0 || errno == ENOENT)
+			errno = ESRCH;
+		return -1;
+	}
+	buf[n] = '\0';
+	const char *p = strrchr(buf, ')');
+	for (int field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (p == NULL) {
+		errno = EPROTO;
+		return -1;
+	}
+	*ret = strtoull(p + 1, NULL, 10);
+	return 0;
+}
+
+int
+pids_lives(pid_t pid, uint64_t start_time, bool *ret, struct rel_err *err)
+{
+	uint64_t now;
+	if (pids_start_time(pid, &now) == 0)
+		*ret = now == start_time;
+	else if (errno == ESRCH)
+		*ret = false;
+	else
+		return rel_err_sys(err, REL_E_IO, errno, "cannot look at pid %ld", (long)pid);
+	return 0;
+}
+
+/* "?" where this system does not tell.  Another failure must not look like another boot. */
+static int
+boot_id(char *buf, size_t size, struct rel_err *err)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-	if (n > 0)
-		buf[n] = '\0';
+	if (n < 0 && errno != ENOENT && errno != EACCES && errno != EPERM)
+		return rel_err_sys(err, REL_E_IO, errno, "%s", path);
+	if (n <= 0)
+		n = snprintf(buf, size, "?");
+	buf[n] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
 }
 
 static int
@@ -52,13 +95,16 @@ row_write(const struct pids *p, size_t row, const char *text)
 	return n == ROW ? 0 : -1;
 }
 
-static bool
-row_read(const struct pids *p, size_t row, char buf[static ROW + 1])
+static int
+row_read(const struct pids *p, size_t row, char buf[static ROW + 1], bool *ret_whole,
+    struct rel_err *err)
 {
-	if (pread(p->fd, buf, ROW, (off_t)row * ROW) != ROW || buf[ROW - 1] != '\n')
-		return false;
+	ssize_t n = pread(p->fd, buf, ROW, (off_t)row * ROW);
+	if (n < 0)
+		return rel_err_sys(err, REL_E_IO, errno, "run/" FILE_NAME);
+	*ret_whole = n == ROW && buf[ROW - 1] == '\n';
 	buf[ROW - 1] = '\0';
-	return true;
+	return 0;
 }
 
 static int
@@ -83,10 +129,12 @@ static int
 begin(struct pids *p, struct rel_err *err)
 {
 	char boot[64], want[80], row[ROW + 1];
+	bool whole = false;
 	off_t size = lseek(p->fd, 0, SEEK_END);
-	boot_id(boot, sizeof(boot));
+	if (boot_id(boot, sizeof(boot), err) != 0 || row_read(p, 0, row, &whole, err) != 0)
+		return -1;
 	snprintf(want, sizeof(want), "boot %s ", boot);
-	if (size > 0 && row_read(p, 0, row) && strncmp(row, want, strlen(want)) == 0)
+	if (whole && strncmp(row, want, strlen(want)) == 0)
 		p->rows = (size_t)size / ROW;
 	else if (ftruncate(p->fd, 0) != 0 || row_write(p, 0, want) != 0)
 		return rel_err_sys(err, REL_E_IO, errno, "run/" FILE_NAME);
@@ -156,15 +204,14 @@ pids_remove(struct pids *p, size_t row)
 	p->lowest = row < p->lowest ? row : p->lowest;
 }
 
-/* A row that tells of a living process, with the start time that it had. */
 static bool
 row_parse(const char *text, char worker[static REL_WORKER_MAX], pid_t *ret_pid, uint64_t *ret_start)
 {
 	char name[ROW];
 	long pid;
-	uint64_t start, now;
+	uint64_t start;
 	if (sscanf(text, "%255s %ld %" SCNu64, name, &pid, &start) != 3 || pid <= 1 ||
-	    strlen(name) >= REL_WORKER_MAX || proc_start_time((pid_t)pid, &now) != 0 || now != start)
+	    strlen(name) >= REL_WORKER_MAX)
 		return false;
 	strcpy(worker, name);
 	*ret_pid = (pid_t)pid;
@@ -172,16 +219,22 @@ row_parse(const char *text, char worker[static REL_WORKER_MAX], pid_t *ret_pid, 
 	return true;
 }
 
-void
-pids_each(struct pids *p, struct daemon *d,
-    void (*fn)(struct daemon *, const char *, pid_t, uint64_t, size_t))
+int
+pids_each(struct pids *p, struct daemon *d, pids_fn *fn, struct rel_err *err)
 {
 	for (size_t row = 1; row < p->rows; row++) {
 		char text[ROW + 1], worker[REL_WORKER_MAX];
-		pid_t pid;
-		uint64_t start;
-		p->used[row] = row_read(p, row, text) && row_parse(text, worker, &pid, &start);
-		if (p->used[row])
-			fn(d, worker, pid, start, row);
+		pid_t pid = 0;
+		uint64_t start = 0;
+		bool whole = false, lives = false;
+		if (row_read(p, row, text, &whole, err) != 0)
+			return -1;
+		if (whole && row_parse(text, worker, &pid, &start) &&
+		    pids_lives(pid, start, &lives, err) != 0)
+			return rel_err_wrap(err, "worker %s", worker);
+		p->used[row] = lives;
+		if (lives && fn(d, worker, pid, start, row, err) != 0)
+			return -1;
 	}
+	return 0;
 }

@@ -36,28 +36,6 @@ struct proc {
 
 extern char **environ;
 
-/* ------------------------------------------------------------------ /proc */
-
-/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
-int
-proc_start_time(pid_t pid, uint64_t *ret)
-{
-	char path[64], buf[1024];
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return -1;
-	buf[n] = '\0';
-	const char *p = strrchr(buf, ')');
-	for (int field = 2; p != NULL && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (p == NULL)
-		return -1;
-	*ret = strtoull(p + 1, NULL, 10);
-	return 0;
-}
-
 /* ------------------------------------------------------------------ handles */
 
 static void
@@ -164,8 +142,10 @@ watch(struct proc *p, pid_t pid)
 	if (p->pidfd < 0)
 		return -1;
 	fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
-	if (uv_poll_init(&p->d->loop, &p->poll, p->pidfd) != 0) {
+	int rc = uv_poll_init(&p->d->loop, &p->poll, p->pidfd);
+	if (rc != 0) {
 		rel_fd_close(&p->pidfd);
+		errno = -rc;
 		return -1;
 	}
 	p->poll.data = p;
@@ -304,11 +284,15 @@ proc_spawn(struct daemon *d, struct sup_worker *w)
 		fail_later(d, w, rc);
 		return;
 	}
+	/* What cannot be watched or known again is no worker.  It has no job yet, so nothing is lost. */
+	if (pids_start_time(pid, &w->start_time) != 0 || watch(p, pid) != 0) {
+		rc = errno;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		fail_later(d, w, rc);
+		return;
+	}
 	w->pid = pid;
-	if (proc_start_time(pid, &w->start_time) != 0)
-		w->start_time = 0;
-	if (watch(p, pid) != 0)
-		daemon_log(d, "error", w->name, "cannot watch pid %ld: %s", (long)pid, strerror(errno));
 	record(d, p, pid, w->start_time);
 }
 

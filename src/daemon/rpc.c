@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +12,11 @@
 
 #include "daemon/daemon.h"
 
-#define RPC_CLIENTS_MAX 64
 #define RPC_BACKLOG_MAX (16u * 1024u * 1024u) /* unsent bytes: a client that does not read is dropped */
 
 struct rpc_server {
 	struct daemon *d;
-	int fd;
-	uv_poll_t poll;
+	struct acceptor *acceptor;
 	struct rpc_conn *conns;
 	unsigned count;
 };
@@ -265,8 +262,9 @@ allowed(int fd, struct rpc_conn *c)
 }
 
 static void
-conn_new(struct rpc_server *s, int fd)
+conn_new(void *ctx, int fd)
 {
+	struct rpc_server *s = ctx;
 	struct rpc_conn *c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		close(fd);
@@ -290,28 +288,17 @@ conn_new(struct rpc_server *s, int fd)
 	struct rel_err err = REL_ERR_INIT;
 	if (!ok)
 		rel_err_set(&err, REL_E_DENIED, "%s may not speak to this relupd", c->who);
-	else if (s->count > RPC_CLIENTS_MAX)
-		rel_err_set(&err, REL_E_LIMIT, "more than %d clients at once", RPC_CLIENTS_MAX);
+	else if (s->count > limits_clients(s->d)) {
+		rel_err_set(&err, REL_E_LIMIT, "%u clients are connected to this relupd: no more are let in",
+		    s->count - 1);
+		rel_err_hint(&err, "end a relctl that waits, or who else holds run/control.sock open");
+	}
 	if (err.code != REL_OK) {
 		rpc_error(c, json_null(), &err);
 		conn_close(c);
 		return;
 	}
 	uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
-}
-
-static void
-on_connect(uv_poll_t *h, int status, int events)
-{
-	(void)status;
-	(void)events;
-	struct rpc_server *s = h->data;
-	for (int i = 0; i < 16; i++) {
-		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0)
-			return;
-		conn_new(s, fd);
-	}
 }
 
 /* ------------------------------------------------------------------ life */
@@ -323,22 +310,12 @@ rpc_new(struct daemon *d, struct rpc_server **ret, struct rel_err *err)
 	if (s == NULL)
 		return rel_err_nomem(err);
 	s->d = d;
-	if (rel_unix_listen(store_run_fd(d->store), PROTO_CONTROL_SOCKET, SOCK_STREAM | SOCK_NONBLOCK,
-		0600, &s->fd, err) != 0) {
+	if (acceptor_open(d, PROTO_CONTROL_SOCKET, SOCK_STREAM, conn_new, s, &s->acceptor, err) != 0) {
 		free(s);
 		return -1;
 	}
-	uv_poll_init(&d->loop, &s->poll, s->fd);
-	s->poll.data = s;
-	uv_poll_start(&s->poll, UV_READABLE, on_connect);
 	*ret = s;
 	return 0;
-}
-
-static void
-server_closed(uv_handle_t *h)
-{
-	free(h->data);
 }
 
 void
@@ -350,7 +327,6 @@ rpc_free(struct rpc_server **sp)
 		return;
 	while (s->conns != NULL)
 		conn_close(s->conns);
-	uv_poll_stop(&s->poll);
-	rel_fd_close(&s->fd);
-	uv_close((uv_handle_t *)&s->poll, server_closed);
+	acceptor_close(&s->acceptor);
+	free(s);
 }

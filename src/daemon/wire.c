@@ -35,6 +35,8 @@ struct conn {
 	int fd;
 	pid_t pid;
 	uv_poll_t poll;
+	uv_timer_t hello;             /* runs until whose it is is known */
+	unsigned open_handles;
 	struct queued *out, **out_end; /* what the full socket could not take */
 	bool closed;
 };
@@ -51,8 +53,7 @@ struct call {
 
 struct wire {
 	struct daemon *d;
-	int fd;
-	uv_poll_t poll;
+	struct acceptor *acceptor;
 	struct conn *conns;
 	struct call *calls;
 	json_int_t next_call;
@@ -173,7 +174,8 @@ static void
 conn_closed(uv_handle_t *h)
 {
 	struct conn *c = h->data;
-	free(c);
+	if (--c->open_handles == 0)
+		free(c);
 }
 
 static void
@@ -206,6 +208,7 @@ conn_close(struct conn *c)
 	uv_poll_stop(&c->poll);
 	rel_fd_close(&c->fd);
 	uv_close((uv_handle_t *)&c->poll, conn_closed);
+	uv_close((uv_handle_t *)&c->hello, conn_closed);
 }
 
 void
@@ -234,6 +237,7 @@ attach(struct conn *c, struct sup_worker *w)
 		conn_close(w->conn); /* the old end of a connection that broke */
 	c->w = w;
 	w->conn = c;
+	uv_timer_stop(&c->hello);
 }
 
 static void
@@ -284,7 +288,7 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 		/* Its row in run/pids is gone, but the kernel vouches for uid and pid. */
 		uint64_t start = 0;
 		struct rel_err err = REL_ERR_INIT;
-		if (proc_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
+		if (pids_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
 			daemon_log(d, "warning", w->name, "pid %ld cannot be watched; its connection is closed "
 							  "until it comes again", (long)c->pid);
 			conn_close(c);
@@ -293,7 +297,7 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 		sup_lost(d->sup, w, c->pid, start);
 	}
 	uint64_t start;
-	if (w->pid == c->pid && proc_start_time(c->pid, &start) != 0) {
+	if (w->pid == c->pid && pids_start_time(c->pid, &start) != 0) {
 		/* It may well be the worker: told nothing, it comes again. */
 		daemon_log(d, "warning", w->name, "pid %ld cannot be looked at (%s); its connection is "
 						  "closed until it comes again", (long)c->pid, strerror(errno));
@@ -427,38 +431,48 @@ wire_drain(struct daemon *d, struct sup_worker *w)
 			conn_close(c);
 }
 
+/* Who says nothing only holds a descriptor.  What came while relupd was held up is read first. */
 static void
-on_connect(uv_poll_t *h, int status, int events)
+on_silent(uv_timer_t *t)
 {
-	(void)status;
-	(void)events;
-	struct wire *wr = h->data;
-	for (int i = 0; i < 64; i++) {
-		CLEANUP(rel_fd_close) int fd = accept4(wr->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0)
-			return;
-		struct ucred cred;
-		socklen_t len = sizeof(cred);
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.uid != geteuid())
-			continue;
-		struct conn *c = calloc(1, sizeof(*c));
-		if (c == NULL || uv_poll_init(&wr->d->loop, &c->poll, fd) != 0) {
-			free(c);
-			continue;
-		}
-		c->d = wr->d;
-		c->fd = fd;
-		fd = -1;
-		c->pid = cred.pid;
-		c->poll.data = c;
-		c->out_end = &c->out;
-		c->next = wr->conns;
-		c->prev = &wr->conns;
-		if (c->next != NULL)
-			c->next->prev = &c->next;
-		wr->conns = c;
-		uv_poll_start(&c->poll, UV_READABLE, on_readable);
+	struct conn *c = t->data;
+	on_readable(&c->poll, 0, UV_READABLE);
+	if (c->closed || c->w != NULL)
+		return;
+	daemon_log(c->d, "warning", "?", "pid %ld connected and sent no hello within %d s; its connection "
+					 "is closed", (long)c->pid, (int)(SUP_HELLO_TIMEOUT / DUR_S));
+	conn_close(c);
+}
+
+static void
+conn_new(void *ctx, int taken)
+{
+	struct wire *wr = ctx;
+	CLEANUP(rel_fd_close) int fd = taken;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.uid != geteuid())
+		return;
+	struct conn *c = calloc(1, sizeof(*c));
+	if (c == NULL || uv_poll_init(&wr->d->loop, &c->poll, fd) != 0) {
+		free(c);
+		return;
 	}
+	uv_timer_init(&wr->d->loop, &c->hello);
+	c->open_handles = 2;
+	c->d = wr->d;
+	c->fd = fd;
+	fd = -1;
+	c->pid = cred.pid;
+	c->poll.data = c->hello.data = c;
+	c->out_end = &c->out;
+	c->next = wr->conns;
+	c->prev = &wr->conns;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	wr->conns = c;
+	uv_poll_start(&c->poll, UV_READABLE, on_readable);
+	uv_timer_start(&c->hello, on_silent, (uint64_t)(SUP_HELLO_TIMEOUT / DUR_MS), 0);
 }
 
 /* ------------------------------------------------------------------ sending */
@@ -568,22 +582,12 @@ wire_new(struct daemon *d, struct wire **ret, struct rel_err *err)
 	if (wr == NULL)
 		return rel_err_nomem(err);
 	wr->d = d;
-	if (rel_unix_listen(store_run_fd(d->store), PROTO_WORKERS_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK,
-		0600, &wr->fd, err) != 0) {
+	if (acceptor_open(d, PROTO_WORKERS_SOCKET, SOCK_SEQPACKET, conn_new, wr, &wr->acceptor, err) != 0) {
 		free(wr);
 		return -1;
 	}
-	uv_poll_init(&d->loop, &wr->poll, wr->fd);
-	wr->poll.data = wr;
-	uv_poll_start(&wr->poll, UV_READABLE, on_connect);
 	*ret = wr;
 	return 0;
-}
-
-static void
-wire_closed(uv_handle_t *h)
-{
-	free(h->data);
 }
 
 void
@@ -598,7 +602,6 @@ wire_free(struct wire **wp)
 	while (wr->conns != NULL)
 		conn_close(wr->conns);
 	wr->d->wire = NULL;
-	uv_poll_stop(&wr->poll);
-	rel_fd_close(&wr->fd);
-	uv_close((uv_handle_t *)&wr->poll, wire_closed);
+	acceptor_close(&wr->acceptor);
+	free(wr);
 }

@@ -8,7 +8,8 @@ scenarios = \
 	tests/scenario/50-bad-input.bats \
 	tests/scenario/60-interrupt.bats \
 	tests/scenario/70-group.bats \
-	tests/scenario/75-starts.bats
+	tests/scenario/75-starts.bats \
+	tests/scenario/80-limits.bats
 TESTS += $(scenarios)
 EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py
 

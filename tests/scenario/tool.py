@@ -6,6 +6,8 @@
     tool.py get EXPR                  a Python expression over the JSON document d on stdin, printed
     tool.py holds EXPR...             each must be true of d, else 1 and a text that says which is not
     tool.py gone PID...               waits until these processes have ended
+    tool.py descriptors PID N         it may have so many from now on, whatever its hard limit
+    tool.py idle PID COMMAND...       it computes for less than half of the time that COMMAND takes
     tool.py busy PID                  waits until a worker that was idle computes without an end
     tool.py kill-sweep SOCKET STEP LAPS   kills a worker at LAPS moments of upgrades, STEP us apart
     tool.py ask PORT                  one connection, one line; prints the answer
@@ -22,9 +24,11 @@ import array
 import json
 import os
 import random
+import resource
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -60,6 +64,19 @@ def wait_gone(pids):
 def cpu_ticks(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
         return sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+
+
+def limit_descriptors(pid, n):
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, hard))
+
+
+def idle(pid, command):
+    begin, ticks = time.monotonic(), cpu_ticks(pid)
+    subprocess.run(command, check=False)
+    ticks = cpu_ticks(pid) - ticks
+    if ticks > (time.monotonic() - begin) * os.sysconf("SC_CLK_TCK") / 2:
+        raise Failed(f"process {pid} computed for {ticks} ticks")
 
 
 def wait_busy(pid):
@@ -424,6 +441,12 @@ def worker_with_descriptors(s):
     until_closed(s)
 
 
+def worker_mute(s):
+    """Connects and says nothing: relupd does not wait for it without an end."""
+    if until_closed(s):
+        raise Failed("it was told something")
+
+
 def worker_silent(s):
     """Connects, says nothing, and goes."""
 
@@ -468,6 +491,10 @@ def main(verb, *a):
         holds(a)
     elif verb == "gone":
         wait_gone([int(pid) for pid in a])
+    elif verb == "descriptors":
+        limit_descriptors(int(a[0]), int(a[1]))
+    elif verb == "idle":
+        idle(int(a[0]), a[1:])
     elif verb == "busy":
         wait_busy(int(a[0]))
     elif verb == "kill-sweep":
