@@ -85,6 +85,10 @@ send_request(struct client *cl, const char *method, json_t *params, struct rel_e
 		ssize_t w = send(cl->fd, text + at, n + 1 - at, MSG_NOSIGNAL);
 		if (w < 0 && errno == EINTR)
 			continue;
+		/* Who refuses without reading has said why before it closed: the next read finds that,
+		 * or the end. */
+		if (w < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0;
 		if (w < 0)
 			return rel_err_sys(err, REL_E_NO_DAEMON, errno, "relupd went away");
 		at += (size_t)w;
