@@ -40,3 +40,72 @@ call_at_length() {
 	wait "$PEER"
 	runs 0.1.0
 }
+
+# relctl through peer.py, in the background; returns when the connection was lost as WHEN says.
+# peer.py's socket is where that of a root would be: hints name that root.
+lost() { # WHEN COMMAND...
+	BETWEEN=$WORK/between
+	mkdir -p "$BETWEEN/run"
+	peer_start between "$BETWEEN/run/control.sock" "$CONTROL" "$1" "$DAEMON"
+	peer_says listening
+	timeout -k 1 100 "$build/relctl" --root "$BETWEEN" "${@:2}" >"$WORK/out" \
+		2>"$WORK/relctl.err" 3>&- &
+	RELCTL=$!
+	peer_says lost
+}
+
+end_of_relctl() { # STATUS: sets output and stderr
+	local status=0
+	wait "$RELCTL" || status=$?
+	output=$(cat "$WORK/out") stderr=$(cat "$WORK/relctl.err")
+	[ "$status" -eq "$1" ] || fail "relctl ended with $status, not $1" "$output" "$stderr"
+}
+
+@test "relupd is killed when the operation is recorded and relctl has not heard its id: it attaches" {
+	demo_root
+	start_running
+	lost begun upgrade 0.1.1
+	start
+	end_of_relctl 1
+	warns 'connection to relupd is lost' '0\.1\.0 -> 0\.1\.1: unchanged' 'relupd ended in the middle'
+	await_running 1
+	expect 0 relctl -o json history
+	holds '[h["outcome"] for h in d] == ["unchanged"]'
+	runs 0.1.0
+}
+
+@test "the connection is lost and the operation is over: relctl tells its outcome" {
+	demo_root
+	start_running
+	# An earlier one to the same release is not it.
+	expect 0 relctl upgrade 0.1.1
+	expect 0 relctl rollback
+	lost over upgrade 0.1.1-hang --rehearse never --max-pause 100ms
+	end_of_relctl 5
+	warns 'connection to relupd is lost' '0\.1\.0 -> 0\.1\.1-hang: rolled_back'
+	runs 0.1.0
+}
+
+@test "relupd is killed before it began the operation: relctl says that nothing was changed" {
+	demo_root
+	start_running
+	lost asked upgrade 0.1.1
+	start
+	end_of_relctl 1
+	warns 'unchanged: relupd was lost before it began the upgrade to 0\.1\.1' \
+		"hint: try it again: .relctl --root $BETWEEN upgrade 0\.1\.1"
+	await_running 1
+	expect 0 relctl -o json history
+	holds 'd == []'
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+@test "relupd is lost while it is only asked something: the hint names the root" {
+	demo_root
+	start_running
+	lost asked status
+	end_of_relctl 69
+	warns 'relupd went away before it answered' "hint: start it with .relupd --root $BETWEEN."
+}

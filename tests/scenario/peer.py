@@ -8,7 +8,7 @@
         listens on SOCKET and passes lines on to the control socket TARGET of relupd (PID).  Once, WHEN
           asked     a request came: relupd is killed before it hears of it
           begun     relupd told the operation's id: it is killed, relctl hears neither
-          over      relupd told the result: relctl loses the connection instead
+          over      relupd told the result: relctl has heard nothing, and loses the connection
         Before and after that it only passes on.  Prints "listening", and "lost" when it was done.
 """
 import json
@@ -58,8 +58,7 @@ class Between:
         self.when = None
         print("lost", flush=True)
 
-    def is_now(self, what, line):
-        m = json.loads(line)
+    def is_now(self, what, m):
         if what == "asked":
             return self.when == "asked"
         if self.when == "begun":
@@ -86,11 +85,12 @@ class Between:
                     *lines, rest[s] = (rest[s] + more).split(b"\n")
                     to, what = pairs[s]
                     for line in lines:
-                        if self.is_now(what, line):
+                        m = json.loads(line)
+                        if self.is_now(what, m):
                             self.lose()
                             return
-                        # With the id not told yet, it is all that relctl has heard.
-                        to.sendall(line + b"\n")
+                        if self.when != "over" or what == "asked":
+                            to.sendall(line + b"\n")
 
 
 def between(path, target, when, pid):
