@@ -26,6 +26,7 @@ struct ctl {
 	bool quiet; /* neither progress nor hints */
 	bool color;
 	dur_ns_t timeout; /* DUR_INFINITY: not given */
+	bool done;	  /* the exit status tells what was done, whether the output arrives or not */
 	FILE *out, *err;
 };
 

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,10 +141,10 @@ static int
 print_result(struct ctl *c, const json_t *r)
 {
 	int status = outcome_status(r);
+	c->done = true;
 	if (c->format == CTL_JSON) {
-		json_t *copy = json_deep_copy(r);
-		int rc = ctl_json(c, copy);
-		return rc != 0 ? rc : status;
+		ctl_json(c, json_deep_copy(r));
+		return status;
 	}
 	if (json_is_object(json_object_get(r, "error"))) {
 		print_failure(c, r);
@@ -173,6 +174,7 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 		rel_err_nomem(&err);
 		return ctl_error(c, &err);
 	}
+	signal(SIGPIPE, SIG_IGN); /* nobody who stops reading changes what the status says */
 	int status = ctl_request(c, &rq, &result);
 	if (status >= 0)
 		return status;

@@ -109,3 +109,48 @@ end_of_relctl() { # STATUS: sets output and stderr
 	end_of_relctl 69
 	warns 'relupd went away before it answered' "hint: start it with .relupd --root $BETWEEN."
 }
+
+into_full() { # RELCTL-ARG...
+	relctl "$@" >/dev/full
+}
+
+into_closed() { # RELCTL-ARG...
+	local status
+	relctl "$@" | :
+	status=${PIPESTATUS[0]}
+	return "$status"
+}
+
+@test "a result that cannot be written does not change the status of what was done" {
+	demo_root
+	start_running
+	expect 0 into_full upgrade 0.1.1
+	warns 'error: the result cannot be written to standard output: No space left'
+	expect 0 into_full -o json rollback
+	warns 'error: the result cannot be written to standard output: No space left'
+	expect 5 into_full -o json upgrade 0.1.1-hang --rehearse never --max-pause 100ms
+	runs 0.1.0
+	expect 0 into_closed upgrade 0.1.1
+	runs 0.1.1
+	# Where the output is all that was asked for, it is what failed.
+	local verb
+	for verb in status list history 'plan 0.1.2'; do
+		# shellcheck disable=SC2086
+		expect 1 into_full $verb
+		warns 'cannot be written to standard output: No space left'
+	done
+}
+
+@test "help is a command: what --help says, of all and of one" {
+	local command
+	for command in '' upgrade relup 'relup make' help; do
+		# shellcheck disable=SC2086
+		expect 0 "$build/relctl" $command --help
+		local wanted=$output
+		# shellcheck disable=SC2086
+		expect 0 "$build/relctl" help $command
+		[ "$output" = "$wanted" ] || fail "help $command says $output"
+	done
+	expect 64 "$build/relctl" help upgrede
+	warns 'there is no command .upgrede.' 'did you mean .relctl help upgrade.'
+}
