@@ -154,3 +154,50 @@ into_closed() { # RELCTL-ARG...
 	expect 64 "$build/relctl" help upgrede
 	warns 'there is no command .upgrede.' 'did you mean .relctl help upgrade.'
 }
+
+@test "root init tells the permanent release, and takes none that relupd would not" {
+	demo_root
+	expect 0 relctl -o json root init "$ROOT"
+	holds 'd["release"] == "0.1.0"'
+	expect 0 relctl root init "$ROOT"
+	warns 'release 0\.1\.0 is permanent'
+	expect 0 relctl -o json root init "$WORK/empty"
+	holds 'd["release"] is None'
+
+	expect 4 relctl root init "$ROOT" --release 9.9
+	warns 'release 9\.9 is not unpacked'
+	mkdir "$ROOT/releases/9.1" "$ROOT/releases/9.2" "$ROOT/releases/9.3"
+	printf 'release: hello\nversion: 9.1\nruntime: "1"\nnonsense: 1\n' >"$ROOT/releases/9.1/release.yaml"
+	expect 1 relctl root init "$ROOT" --release 9.1
+	warns "$ROOT/releases/9\.1/release\.yaml:4:1: .*nonsense" 'release\.yaml:[0-9]+:[0-9]+: .*applications'
+	sed 's/^version: .*/version: 9.2/; s/version: 0.1.1/version: 7.7/' \
+		"$ROOT/releases/0.1.1/release.yaml" >"$ROOT/releases/9.2/release.yaml"
+	expect 1 relctl root init "$ROOT" --release 9.2
+	warns "$ROOT/releases/9\.2/release\.yaml:[0-9]+:[0-9]+: .*no [a-z]+-7\.7/app\.yaml in $ROOT/lib"
+	cp "$ROOT/releases/0.1.1/release.yaml" "$ROOT/releases/9.3/release.yaml"
+	expect 1 relctl root init "$ROOT" --release 9.3
+	warns "$ROOT/releases/9\.3/release\.yaml: it says version 0\.1\.1, and lies in releases/9\.3"
+
+	expect 0 relctl -o json root init "$ROOT" --release 0.1.1
+	holds 'd["release"] == "0.1.1"'
+}
+
+@test "root init is refused while relupd runs, and while workers outlive it" {
+	demo_root
+	start_running
+	local worker
+	worker=$(pid_of hello/listener/0)
+	expect 1 relctl root init "$ROOT" --release 0.1.1
+	warns "in use by process $DAEMON"
+	end KILL
+	expect 1 relctl root init "$ROOT" --release 0.1.1
+	warns "1 worker of $ROOT still runs: hello/listener/0 \(pid $worker\); nothing was changed" \
+		"hint: start .relupd --root $ROOT., which takes them back"
+	start_running
+	[ "$(pid_of hello/listener/0)" = "$worker" ]
+	runs 0.1.0
+	end TERM
+	expect 0 relctl root init "$ROOT" --release 0.1.1
+	start_running
+	runs 0.1.1
+}
