@@ -87,6 +87,7 @@ root_init(struct ctl *c, const struct ctl_args *a)
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	struct store_current now;
 	const char *dir = a->args[0], *release = ctl_args_value(a, O_RELEASE);
+	c->root = dir; /* what hints call the root */
 	if (release != NULL && !rel_version_ok(release)) {
 		rel_err_set(&err, REL_E_BAD_VERSION, "--release: `%s` is no version", release);
 		return ctl_error(c, &err);

@@ -31,8 +31,7 @@ call_at_length() {
 	start_running
 	peer_start full "$CONTROL"
 	peer_says full
-	local i
-	for i in {1..10}; do
+	for _ in {1..10}; do
 		expect 1 call_at_length
 		warns 'more than 64 clients at once'
 	done
@@ -64,10 +63,10 @@ end_of_relctl() { # STATUS: sets output and stderr
 @test "relupd is killed when the operation is recorded and relctl has not heard its id: it attaches" {
 	demo_root
 	start_running
-	lost begun upgrade 0.1.1
+	lost begun upgrade 0.1.1-hang --max-pause 1m # it hangs in the rehearsal
 	start
 	end_of_relctl 1
-	warns 'connection to relupd is lost' '0\.1\.0 -> 0\.1\.1: unchanged' 'relupd ended in the middle'
+	warns 'connection to relupd is lost' '0\.1\.0 -> 0\.1\.1-hang: unchanged' 'relupd ended in the middle'
 	await_running 1
 	expect 0 relctl -o json history
 	holds '[h["outcome"] for h in d] == ["unchanged"]'
@@ -200,4 +199,54 @@ into_closed() { # RELCTL-ARG...
 	expect 0 relctl root init "$ROOT" --release 0.1.1
 	start_running
 	runs 0.1.1
+}
+
+# relctl COMMAND... asks a relupd that answers with LINES.
+answered() { # STATUS LINES COMMAND...
+	local lines
+	mapfile -t lines <<<"$2"
+	rm -rf "$WORK/peer.in" "$WORK/peer.out" "$ROOT"
+	mkdir -p "$ROOT/run"
+	peer_start answers "$ROOT/run/control.sock" "${lines[@]}"
+	peer_says listening
+	expect "$1" relctl "${@:3}"
+	wait "$PEER"
+}
+
+@test "control characters in texts of others do not reach the terminal; JSON has them escaped" {
+	local evil='\u001b]0;x\u0007\u009b2J\u007f\nä€'
+	local plain='\x1b]0;x\x07\u009b2J\x7f\x0aä€'
+	local op='"operation":1,"kind":"upgrade","from":"1","to":"2","phase":"undo","text":"'$evil'"'
+	local worker='"worker":"a/b/0","state":"failed","pid":null,"restarts":0,"since":"-","modules":[]'
+	local shown='{"id":1,"result":{"release":null,"operation":{'$op'},"applications":[],"daemon":{"pid":1,
+		"version":"1","since":"-"},"workers":[{'$worker',"reason":"'$evil'"}]}}'
+	answered 3 "${shown//$'\n'/ }" status
+	[[ $output == *"undo: $plain"*'a/b/0 '*"$plain" ]] || fail "stdout is" "$output"
+	answered 3 "${shown//$'\n'/ }" -o json status
+	[[ $output == *'\u001b]0;x\u0007'* ]] || fail "stdout is" "$output"
+
+	local error='{"code":"bad_value","message":"'$evil'","hint":"'$evil'"}'
+	answered 1 '{"method":"progress","params":{'"$op"'}}
+{"id":1,"result":{"outcome":"unchanged","from":"1","to":"2","error":'"$error"'}}' upgrade 2
+	[[ $stderr == *"upgrade 1 -> 2: $plain"*"unchanged: $plain"*"hint: $plain"* ]] ||
+		fail "stderr is" "$stderr"
+
+	expect 1 relctl relup show $'\e]0;x\a\xff'
+	[[ $stderr == *'\x1b]0;x\x07\xff'* ]] || fail "stderr is" "$stderr"
+}
+
+@test "hints name the root's path, not the word ROOT" {
+	local error='{"code":"worker_died","message":"x","hint":"ROOT/log/ holds the log"}'
+	local result='{"id":1,"result":{"outcome":"rolled_back","from":"1","to":"2","error":'"$error"'}}'
+	answered 5 "$result" upgrade 2
+	warns "hint: $ROOT/log/ holds the log"
+	answered 5 "$result" -o json upgrade 2
+	holds "d['error']['hint'] == '$ROOT/log/ holds the log'"
+	answered 1 '{"id":1,"error":{"message":"x","data":'"$error"'}}' -o json upgrade 2
+	holds "d['error']['hint'] == '$ROOT/log/ holds the log'"
+	# what relctl finds in the root itself
+	expect 0 relctl root init "$WORK/other"
+	printf 'x%.0s' {1..8192} >"$WORK/other/state/relup.db"
+	expect 1 relctl root init "$WORK/other"
+	warns "hint: stop relupd, keep a copy of $WORK/other/state/, "
 }

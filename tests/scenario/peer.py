@@ -10,6 +10,7 @@
           begun     relupd told the operation's id: it is killed, relctl hears neither
           over      relupd told the result: relctl has heard nothing, and loses the connection
         Before and after that it only passes on.  Prints "listening", and "lost" when it was done.
+    peer.py answers SOCKET JSON...    is a relupd that answers the first request with these lines
 """
 import json
 import os
@@ -105,5 +106,17 @@ def between(path, target, when, pid):
                 b.serve(client)
 
 
+def answers(path, *lines):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(at(path))
+        s.listen()
+        print("listening", flush=True)
+        client, _ = s.accept()
+        with client, client.makefile("rwb") as f:
+            f.readline()
+            for line in lines:
+                f.write(line.encode() + b"\n")
+
+
 if __name__ == "__main__":
-    {"full": full, "between": between}[sys.argv[1]](*sys.argv[2:])
+    {"full": full, "between": between, "answers": answers}[sys.argv[1]](*sys.argv[2:])
