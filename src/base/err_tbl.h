@@ -2,6 +2,7 @@
  * Every error the product can report: X(identifier, public name, exit status of relctl, hint).
  * The public name is a contract (formats.md); names that OTP has keep OTP's spelling.  The hint
  * tells a person what to do next; one given with the error itself takes its place.
+ * ROOT in a hint is the root: relctl prints its path in its place.
  */
 /* clang-format off */
 /* general */
@@ -10,7 +11,7 @@ X(NOMEM,          "out_of_memory",         1, "free memory and try again; nothin
 X(IO,             "io_error",              1, "")
 X(INTERNAL,       "internal_error",        1, "this is a defect of relup: report it with the message above")
 X(UNSUPPORTED,    "not_supported",         1, "this version of relup does not do it yet; nothing was changed")
-X(DENIED,         "not_permitted",        77, "run relctl as the user that relupd runs as, or as root")
+X(DENIED,         "not_permitted",        77, "only the user whom the root belongs to, and the superuser, may: run it as one of them")
 X(NO_DAEMON,      "daemon_unreachable",   69, "start it with `relupd --root DIR`")
 X(TIMEOUT,        "timed_out",             8, "the operation goes on in the daemon: `relctl status` shows it")
 X(INTERRUPTED,    "interrupted",         130, "the operation goes on in the daemon: `relctl status` shows it")
@@ -92,7 +93,7 @@ X(ELF_EXEC_STACK,  "elf_executable_stack",  1, "link with -Wl,-z,noexecstack")
 /* the running system */
 X(ROOT_LOCKED,    "root_locked",            1, "stop the relupd that runs on this root, or name another root")
 X(NOT_A_ROOT,     "not_a_root",             1, "make one with `relctl root init DIR`")
-X(STATE_DAMAGED,  "state_damaged",         1, "stop relupd, keep a copy of ROOT/state, and restore it from a backup; `relctl root init` makes a new one where it is gone")
+X(STATE_DAMAGED,  "state_damaged",         1, "stop relupd, keep a copy of ROOT/state/, and restore it from a backup; `relctl root init` makes a new one where it is gone")
 X(STATE_NEWER,    "state_too_new",         1, "run the relup that wrote it, or a newer one")
 X(BUSY,           "operation_in_progress",  9, "`relctl attach` waits for it; `relctl status` shows it")
 X(BLOCKED,        "blocked",                7, "nothing was changed; the message names what stays: restart that worker, or pick another release")

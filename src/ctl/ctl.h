@@ -26,6 +26,7 @@ struct ctl {
 	bool quiet; /* neither progress nor hints */
 	bool color;
 	dur_ns_t timeout; /* DUR_INFINITY: not given */
+	bool done;	  /* the exit status tells what was done, whether the output arrives or not */
 	FILE *out, *err;
 };
 
@@ -119,6 +120,12 @@ int ctl_json(struct ctl *c, json_t *v);
 /* --out: the file is replaced in one step.  A device or a pipe (/dev/stdout, /dev/null, a FIFO) is
  * written to, never replaced. */
 int ctl_out_file(const char *path, const char *text, struct rel_err *err) RTE_MUST_CHECK;
+/* A text of others, safe for a terminal: control characters (C0, DEL, C1) and stray bytes as \xNN or
+ * \u00NN.  Owned; NULL: no memory. */
+char *ctl_plain(const char *text) RTE_MUST_CHECK;
+void ctl_put(FILE *f, const char *text); /* prints it so */
+/* A hint with the path of the root in place of the word ROOT, where it is known. */
+void ctl_hint(const struct ctl *c, const char *hint, char *buf, size_t size);
 /* A note for people on c->err; nothing with -q. */
 void ctl_note(struct ctl *c, const char *fmt, ...) RTE_PRINTF(2, 3);
 

@@ -24,6 +24,8 @@ struct client {
 	int fd;
 	struct rel_buf in;
 	json_int_t operation;         /* 0: not known yet */
+	wall_ns_t began;
+	mono_ns_t lost;               /* since when nothing was heard of it; 0: it is heard of */
 	struct doc_problems problems; /* all of a document, where relupd's error has several */
 	mono_ns_t deadline;           /* INT64_MAX: none */
 };
@@ -38,6 +40,14 @@ on_interrupt(int sig)
 }
 
 /* ------------------------------------------------------------------ connecting */
+
+static int
+hint_start(struct ctl *c, struct rel_err *err)
+{
+	if (c->socket != NULL)
+		return rel_err_hint(err, "start the relupd that this socket is of");
+	return rel_err_hint(err, "start it with `relupd --root %s`", c->root);
+}
 
 static int
 connect_to(struct ctl *c, int *ret, struct rel_err *err)
@@ -63,15 +73,13 @@ connect_to(struct ctl *c, int *ret, struct rel_err *err)
 		    c->socket != NULL ? c->socket : c->root);
 	rel_err_sys(err, REL_E_NO_DAEMON, sys, "no relupd answers on %s%s",
 	    c->socket != NULL ? c->socket : c->root, c->socket != NULL ? "" : "/run/control.sock");
-	if (c->socket == NULL)
-		rel_err_hint(err, "start it with `relupd --root %s`", c->root);
-	return -1;
+	return hint_start(c, err);
 }
 
 static int
 send_request(struct client *cl, const char *method, json_t *params, struct rel_err *err)
 {
-	json_t *m = json_pack("{s:s, s:i, s:s, s:O?}", "jsonrpc", "2.0", "id", 1, "method", method,
+	json_t *m = json_pack("{s:s, s:i, s:s, s:O*}", "jsonrpc", "2.0", "id", 1, "method", method,
 	    "params", params);
 	CLEANUP(rel_free_cleanup) char *text = m != NULL ? proto_json_text(m, JSON_COMPACT) : NULL;
 	json_decref(m);
@@ -85,6 +93,10 @@ send_request(struct client *cl, const char *method, json_t *params, struct rel_e
 		ssize_t w = send(cl->fd, text + at, n + 1 - at, MSG_NOSIGNAL);
 		if (w < 0 && errno == EINTR)
 			continue;
+		/* Who refuses without reading has said why before it closed: the next read finds that,
+		 * or the end. */
+		if (w < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0;
 		if (w < 0)
 			return rel_err_sys(err, REL_E_NO_DAEMON, errno, "relupd went away");
 		at += (size_t)w;
@@ -167,6 +179,7 @@ on_notification(struct client *cl, const json_t *m)
 	json_int_t id = json_integer_value(json_object_get(params, "operation"));
 	if (id != 0)
 		cl->operation = id;
+	cl->lost = 0;
 	if (cl->rq->progress != NULL && params != NULL)
 		cl->rq->progress(cl->rq->ctx, params);
 }
@@ -225,23 +238,37 @@ read_answer(struct client *cl, json_t **ret, struct rel_err *err)
 
 /* ------------------------------------------------------------------ coming back */
 
-/* After a loss: until relupd answers again, at most RECONNECT_FOR. */
+/* There is no event for a socket that somebody will make, nor for a relupd that has looked around. */
+static int
+wait_a_little(struct client *cl, struct rel_err *err)
+{
+	static const struct timespec slice = {.tv_nsec = 50 * DUR_MS};
+	sigset_t none;
+	sigemptyset(&none);
+	ppoll(NULL, 0, &slice, &none);
+	return stopped(cl, err);
+}
+
+static bool
+lost_for_long(const struct client *cl)
+{
+	return rel_mono_now() - cl->lost >= RECONNECT_FOR;
+}
+
+/* Until relupd answers again, at most RECONNECT_FOR after it was heard last. */
 static int
 reconnect(struct client *cl, struct rel_err *err)
 {
 	rel_fd_close(&cl->fd);
 	rel_buf_clear(&cl->in);
-	ctl_note(cl->c, "the connection to relupd is lost; operation %" JSON_INTEGER_FORMAT
-			" is its own: reconnecting", cl->operation);
-	mono_ns_t until = rel_mono_now() + RECONNECT_FOR;
-	for (;;) {
-		rel_err_clear(err);
-		if (connect_to(cl->c, &cl->fd, err) == 0)
-			return 0;
-		if (rel_mono_now() >= until || interrupted)
+	while (connect_to(cl->c, &cl->fd, err) != 0) {
+		if (lost_for_long(cl))
 			return -1;
-		poll(NULL, 0, 50); /* there is no event for a socket that somebody will make */
+		rel_err_clear(err);
+		if (wait_a_little(cl, err) != 0)
+			return -1;
 	}
+	return 0;
 }
 
 static int
@@ -253,40 +280,144 @@ attach(struct client *cl, struct rel_err *err)
 	return rc;
 }
 
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s != NULL ? s : "";
+}
+
+/* An operation of relupd is the one that was asked for.  Times there are whole seconds. */
+static bool
+is_ours(const struct client *cl, const json_t *op, const char *at)
+{
+	char who[32], since[32];
+	const char *kind = text_of(op, "kind"), *by = text_of(op, "who");
+	const char *to = text_of(cl->rq->params, "version"); /* "": a rollback, which names none */
+	int n = snprintf(who, sizeof(who), "(uid %ld)", (long)geteuid());
+	size_t len = strlen(by);
+	rel_wall_print(cl->began, since, sizeof(since));
+	return (strcmp(kind, cl->rq->method) == 0 || strcmp(kind, "start") == 0) &&
+	    (to[0] == '\0' || strcmp(text_of(op, "to"), to) == 0) && len >= (size_t)n &&
+	    strcmp(by + len - (size_t)n, who) == 0 && strcmp(text_of(op, at), since) >= 0;
+}
+
+static void
+look_through(struct client *cl, const json_t *history)
+{
+	size_t i;
+	json_t *op;
+	json_array_foreach (history, i, op) {
+		if (is_ours(cl, op, "at")) {
+			cl->operation = json_integer_value(json_object_get(op, "operation"));
+			return;
+		}
+	}
+}
+
+static int
+never_begun(struct client *cl, struct rel_err *err)
+{
+	const char *method = cl->rq->method, *to = text_of(cl->rq->params, "version");
+	const char *space = to[0] != '\0' ? " " : "";
+	rel_err_set(err, REL_E_CUT_SHORT, "unchanged: relupd was lost before it began the %s%s%s", method,
+	    to[0] != '\0' ? " to " : "", to);
+	if (cl->c->socket != NULL)
+		return rel_err_hint(err, "try it again: `relctl --socket %s %s%s%s`", cl->c->socket, method,
+		    space, to);
+	return rel_err_hint(err, "try it again: `relctl --root %s %s%s%s`", cl->c->root, method, space, to);
+}
+
+/* relupd was lost before it told the id: the operation is under way, or waits for workers to be up
+ * and has no id yet, or is over, or was never begun.  1: it is known now how to attach to it; 0:
+ * relupd is lost again. */
+static int
+find_again(struct client *cl, struct rel_err *err)
+{
+	json_t *status = NULL, *history = NULL;
+	if (send_request(cl, "status", NULL, err) != 0)
+		return -1;
+	int rc = read_answer(cl, &status, err);
+	bool waits = rc == 1 && is_ours(cl, json_object_get(status, "operation"), "since");
+	json_decref(status);
+	if (rc != 1 || waits)
+		return rc;
+	if (send_request(cl, "history", NULL, err) != 0)
+		return -1;
+	rc = read_answer(cl, &history, err);
+	if (rc == 1)
+		look_through(cl, history);
+	json_decref(history);
+	return rc == 1 && cl->operation == 0 ? never_begun(cl, err) : rc;
+}
+
+static void
+note_loss(struct client *cl)
+{
+	cl->lost = rel_mono_now();
+	if (cl->operation != 0)
+		ctl_note(cl->c, "the connection to relupd is lost; operation %" JSON_INTEGER_FORMAT
+				" is its own: reconnecting", cl->operation);
+	else
+		ctl_note(cl->c, "the connection to relupd is lost: reconnecting");
+}
+
+static int
+stays_away(struct client *cl, struct rel_err *err)
+{
+	if (err->code == REL_OK) {
+		rel_err_set(err, REL_E_NO_DAEMON, "relupd went away before it answered");
+		hint_start(cl->c, err);
+	}
+	if (cl->operation != 0 || err->code != REL_E_NO_DAEMON || cl->c->socket != NULL)
+		return -1;
+	return rel_err_hint(err, "start it with `relupd --root %s`; whether the %s was begun, `relctl --root "
+				 "%s history` then says", cl->c->root, cl->rq->method, cl->c->root);
+}
+
+/* After a loss, or where relupd is not ready to say more: asks it anew. */
+static int
+come_back(struct client *cl, bool connected, struct rel_err *err)
+{
+	if (cl->lost == 0)
+		note_loss(cl);
+	else if (lost_for_long(cl))
+		return stays_away(cl, err);
+	else if (wait_a_little(cl, err) != 0)
+		return -1;
+	if (!connected && reconnect(cl, err) != 0)
+		return stays_away(cl, err);
+	if (cl->operation == 0 && strcmp(cl->rq->method, "attach") != 0) {
+		int rc = find_again(cl, err);
+		if (rc <= 0)
+			return rc;
+	}
+	return attach(cl, err);
+}
+
 static int
 converse(struct client *cl, json_t **ret, struct rel_err *err)
 {
 	if (connect_to(cl->c, &cl->fd, err) != 0 ||
 	    send_request(cl, cl->rq->method, cl->rq->params, err) != 0)
 		return -1;
-	mono_ns_t lost = 0;
 	for (;;) {
 		int rc = read_answer(cl, ret, err);
 		if (rc == 1)
 			return 0;
 		/* A relupd that has just come back is still taking its workers back. */
-		bool again = rc < 0 && lost != 0 && err->code == REL_E_BUSY &&
-		    rel_mono_now() - lost < RECONNECT_FOR;
+		bool again = rc < 0 && cl->lost != 0 && err->code == REL_E_BUSY && !lost_for_long(cl);
 		if (rc < 0 && !again)
 			return -1;
-		if (!cl->rq->operation || cl->operation == 0)
-			return rel_err_set(err, REL_E_NO_DAEMON, "relupd went away before it answered");
-		if (lost == 0)
-			lost = rel_mono_now();
-		if (again) {
-			rel_err_clear(err);
-			poll(NULL, 0, 50);
-			rc = attach(cl, err);
-		} else if (reconnect(cl, err) == 0) {
-			rc = attach(cl, err);
-		} else {
-			return -1;
+		if (!cl->rq->operation) {
+			rel_err_set(err, REL_E_NO_DAEMON, "relupd went away before it answered");
+			return hint_start(cl->c, err);
 		}
+		rel_err_clear(err);
 		/* The socket of a relupd that is being taken down by the kernel takes a connection, and
 		 * then nothing: the next read finds it out, and comes back here. */
-		if (rc != 0 && (err->code != REL_E_NO_DAEMON || rel_mono_now() - lost >= RECONNECT_FOR))
+		if (come_back(cl, again, err) != 0)
 			return -1;
-		rel_err_clear(err);
 	}
 }
 
@@ -294,7 +425,7 @@ int
 ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret)
 {
 	struct rel_err err = REL_ERR_INIT;
-	struct client cl = {.c = c, .rq = rq, .fd = -1, .deadline = INT64_MAX};
+	struct client cl = {.c = c, .rq = rq, .fd = -1, .began = rel_wall_now(), .deadline = INT64_MAX};
 	cl.in.limit = PROTO_REPLY_MAX;
 	if (c->timeout != DUR_INFINITY)
 		cl.deadline = rel_mono_now() + c->timeout;

@@ -10,8 +10,8 @@
  * NULL).  Takes `params`.  -1: answered, a new reference in *ret; else relctl's exit status: the
  * error, or all the problems of a document, was printed.
  * Errors: what relupd answered; REL_E_NO_DAEMON; REL_E_TIMEOUT after --timeout; REL_E_INTERRUPTED
- * after Ctrl-C.  `operation` (may be NULL): a request that begins an operation; once its id is
- * known, a connection that is lost is made again for 10 s and the operation attached to. */
+ * after Ctrl-C.  `operation`: a request that begins an operation, or attaches to one; a connection
+ * that is lost is made again for 10 s and the operation attached to, where it was begun. */
 struct ctl_request {
 	const char *method;
 	json_t *params;

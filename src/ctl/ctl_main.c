@@ -60,14 +60,16 @@ main(int argc, char **argv)
 	struct ctl c = defaults();
 	setlocale(LC_CTYPE, "");
 	int status = run(&c, argc, argv);
-	/* A full disk shows only here; a status of 0 must mean that the data is out. */
+	/* A full disk shows only here; a status of 0 must mean that the data is out, where data is what
+	 * was asked for. */
+	errno = 0;
 	bool failed = ferror(c.out) != 0;
 	if (fclose(c.out) != 0 || failed) {
 		struct rel_err err = REL_ERR_INIT;
-		rel_err_sys(&err, REL_E_IO, errno, "standard output");
+		rel_err_sys(&err, REL_E_IO, errno, "the result cannot be written to standard output");
 		c.format = CTL_TEXT;
 		int io = ctl_error(&c, &err);
-		return status != 0 ? status : io;
+		return status != 0 || c.done ? status : io;
 	}
 	return status;
 }

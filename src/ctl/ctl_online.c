@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,8 +44,10 @@ show_progress(void *ctx, const json_t *op)
 		return;
 	snprintf(p->last, sizeof(p->last), "%s", text);
 	bool first = text_of(op, "from")[0] == '\0';
-	fprintf(c->err, "%s %s%s%s: %s\n", text_of(op, "kind"), text_of(op, "from"),
-	    first ? "" : " -> ", text_of(op, "to"), text);
+	fprintf(c->err, "%s %s%s%s: ", text_of(op, "kind"), text_of(op, "from"), first ? "" : " -> ",
+	    text_of(op, "to"));
+	ctl_put(c->err, text);
+	fputc('\n', c->err);
 	fflush(c->err);
 }
 
@@ -140,10 +143,15 @@ static int
 print_result(struct ctl *c, const json_t *r)
 {
 	int status = outcome_status(r);
+	c->done = true;
 	if (c->format == CTL_JSON) {
-		json_t *copy = json_deep_copy(r);
-		int rc = ctl_json(c, copy);
-		return rc != 0 ? rc : status;
+		json_t *copy = json_deep_copy(r), *error = json_object_get(copy, "error");
+		char hint[256 + 4200];
+		ctl_hint(c, text_of(error, "hint"), hint, sizeof(hint));
+		if (hint[0] != '\0')
+			json_object_set_new(error, "hint", json_string(hint));
+		ctl_json(c, copy);
+		return status;
 	}
 	if (json_is_object(json_object_get(r, "error"))) {
 		print_failure(c, r);
@@ -173,6 +181,7 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 		rel_err_nomem(&err);
 		return ctl_error(c, &err);
 	}
+	signal(SIGPIPE, SIG_IGN); /* nobody who stops reading changes what the status says */
 	int status = ctl_request(c, &rq, &result);
 	if (status >= 0)
 		return status;

@@ -13,13 +13,57 @@
 #include "ctl/ctl.h"
 #include "proto/proto.h"
 
+/* ------------------------------------------------------------------ texts of others */
+/* Bytes of the UTF-8 character at s; 0: it is none, or a control character. */
+static size_t
+harmless(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+	if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+char *
+ctl_plain(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	char *out = malloc(4 * strlen(text) + 1), *to = out;
+	while (out != NULL && *s != '\0') {
+		size_t n = harmless(s);
+		if (n > 0) {
+			memcpy(to, s, n);
+			to += n;
+			s += n;
+		} else if (s[0] == 0xc2 && (s[1] & 0xc0) == 0x80) {
+			to += sprintf(to, "\\u00%02x", s[1]);
+			s += 2;
+		} else
+			to += sprintf(to, "\\x%02x", *s++);
+	}
+	if (out != NULL)
+		*to = '\0';
+	return out;
+}
+
+void
+ctl_put(FILE *f, const char *text)
+{
+	CLEANUP(rel_free_cleanup) char *plain = ctl_plain(text);
+	fputs(plain != NULL ? plain : "(out of memory)", f);
+}
+
 /* ------------------------------------------------------------------ text */
 static void
 text_place(FILE *f, const struct rel_err *e)
 {
 	if (e->file[0] == '\0')
 		return;
-	fprintf(f, "%s:", e->file);
+	ctl_put(f, e->file);
+	fputc(':', f);
 	if (e->line != 0)
 		fprintf(f, "%u:%u:", e->line, e->column);
 	fputc(' ', f);
@@ -32,15 +76,30 @@ text_problem(struct ctl *c, enum doc_severity severity, const struct rel_err *e)
 	const char *on = !c->color ? "" : severity == DOC_ERROR ? "\033[1;31m" : "\033[1;33m";
 	fprintf(c->err, "relctl: %s%s:%s ", on, word, c->color ? "\033[0m" : "");
 	text_place(c->err, e);
-	fprintf(c->err, "%s\n", e->text);
+	ctl_put(c->err, e->text);
+	fputc('\n', c->err);
+}
+
+void
+ctl_hint(const struct ctl *c, const char *hint, char *buf, size_t size)
+{
+	const char *at = c->socket == NULL ? strstr(hint, "ROOT/") : NULL;
+	if (at == NULL)
+		snprintf(buf, size, "%s", hint);
+	else
+		snprintf(buf, size, "%.*s%s%s", (int)(at - hint), hint, c->root, at + strlen("ROOT"));
 }
 
 static void
 text_hint(struct ctl *c, const struct rel_err *e)
 {
-	const char *hint = rel_err_hint_of(e);
-	if (!c->quiet && hint[0] != '\0')
-		fprintf(c->err, "hint: %s\n", hint);
+	char hint[sizeof(e->hint) + 4200];
+	ctl_hint(c, rel_err_hint_of(e), hint, sizeof(hint));
+	if (c->quiet || hint[0] == '\0')
+		return;
+	fputs("hint: ", c->err);
+	ctl_put(c->err, hint);
+	fputc('\n', c->err);
 }
 
 /* ------------------------------------------------------------------ JSON */
@@ -70,7 +129,9 @@ int
 ctl_error(struct ctl *c, const struct rel_err *err)
 {
 	if (c->format == CTL_JSON) {
-		json_t *o = json_object(), *e = proto_err_json(err);
+		struct rel_err told = *err;
+		ctl_hint(c, rel_err_hint_of(err), told.hint, sizeof(told.hint));
+		json_t *o = json_object(), *e = proto_err_json(&told);
 		json_out(c, json_object_set_new(o, "error", e) == 0 ? o : (json_decref(o), NULL));
 	} else {
 		text_problem(c, DOC_ERROR, err);
@@ -154,9 +215,11 @@ ctl_note(struct ctl *c, const char *fmt, ...)
 	if (c->quiet)
 		return;
 	va_list ap;
+	char text[8192];
 	va_start(ap, fmt);
-	fputs("relctl: ", c->err);
-	vfprintf(c->err, fmt, ap);
-	fputc('\n', c->err);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	fputs("relctl: ", c->err);
+	ctl_put(c->err, text);
+	fputc('\n', c->err);
 }

@@ -83,11 +83,13 @@ print_status(struct ctl *c, const json_t *s)
 		fputs("release    none\n", c->out);
 	fprintf(c->out, "daemon     relupd %s, pid %" JSON_INTEGER_FORMAT ", since %s\n",
 	    text_of(d, "version"), json_integer_value(json_object_get(d, "pid")), text_of(d, "since"));
-	if (json_is_object(op))
-		fprintf(c->out, "operation  %" JSON_INTEGER_FORMAT ": %s %s -> %s, %s: %s\n",
+	if (json_is_object(op)) {
+		fprintf(c->out, "operation  %" JSON_INTEGER_FORMAT ": %s %s -> %s, %s: ",
 		    json_integer_value(json_object_get(op, "operation")), text_of(op, "kind"),
-		    text_of(op, "from"), text_of(op, "to"), text_of(op, "phase"), text_of(op, "text"));
-	else
+		    text_of(op, "from"), text_of(op, "to"), text_of(op, "phase"));
+		ctl_put(c->out, text_of(op, "text"));
+		fputc('\n', c->out);
+	} else
 		fputs("operation  none\n", c->out);
 	size_t i;
 	json_t *a;
@@ -214,9 +216,11 @@ print_instruction(FILE *f, size_t i, const json_t *in)
 		}
 	}
 	char *text = arg != NULL ? json_dumps(arg, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	if (text != NULL)
-		fprintf(f, "%3zu  %-18s %s\n", i + 1, name, text);
-	else
+	if (text != NULL) {
+		fprintf(f, "%3zu  %-18s ", i + 1, name);
+		ctl_put(f, text);
+		fputc('\n', f);
+	} else
 		fprintf(f, "%3zu  %s\n", i + 1, bare != NULL ? bare : name);
 	free(text);
 }

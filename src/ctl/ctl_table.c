@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ctl.h"
 #include "ctl/ctl_table.h"
 
 void
@@ -32,7 +33,7 @@ ctl_table_cell(struct ctl_table *t, const char *text)
 		t->cells = p;
 		t->cap = cap;
 	}
-	t->cells[t->rows] = strdup(text != NULL ? text : "-");
+	t->cells[t->rows] = ctl_plain(text != NULL ? text : "-");
 	if (t->cells[t->rows] == NULL)
 		t->failed = true;
 	else

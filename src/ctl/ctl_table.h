@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Text tables: columns as wide as their widest cell; cells are copied.
+ * Text tables: columns as wide as their widest cell; cells are copied, and safe for a terminal.
  */
 #ifndef CTL_CTL_TABLE_H
 #define CTL_CTL_TABLE_H

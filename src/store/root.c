@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -236,6 +237,72 @@ lock_take(struct store *st, struct rel_err *err)
 	return 0;
 }
 
+/* ------------------------------------------------------------------ workers that live */
+/* run/pids is relupd's: a row a process, "WORKER PID STARTTIME", the first "boot ID". */
+#define PIDS_ROW 256
+
+/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
+static bool
+is_alive(long pid, uint64_t start_time)
+{
+	char path[64], buf[1024];
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	const char *p = strrchr(buf, ')');
+	bool zombie = p != NULL && (p[1] == ' ') && (p[2] == 'Z' || p[2] == 'X');
+	for (int field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p != NULL && !zombie && strtoull(p + 1, NULL, 10) == start_time;
+}
+
+static bool
+is_this_boot(const char *row)
+{
+	char id[64] = "", named[64];
+	CLEANUP(rel_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, id, sizeof(id) - 1);
+	if (n <= 0 || sscanf(row, "boot %63s", named) != 1)
+		return false;
+	id[strcspn(id, "\n")] = '\0';
+	return strcmp(id, named) == 0;
+}
+
+/* A release that is set, or a state that is made anew, while workers run another one would have the
+ * next relupd take them for what they are not. */
+static int
+check_nobody_lives(struct store *st, struct rel_err *err)
+{
+	char row[PIDS_ROW + 1] = "", name[PIDS_ROW + 1], first[PIDS_ROW + 1];
+	long pid, first_pid = 0;
+	uint64_t start;
+	size_t living = 0;
+	CLEANUP(rel_fd_close)
+	int fd = openat(st->dirs[STORE_DIR_RUN], "pids", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || pread(fd, row, PIDS_ROW, 0) != PIDS_ROW || !is_this_boot(row))
+		return 0;
+	for (off_t at = PIDS_ROW; pread(fd, row, PIDS_ROW, at) == PIDS_ROW; at += PIDS_ROW) {
+		row[PIDS_ROW] = '\0';
+		if (sscanf(row, "%256s %ld %" SCNu64, name, &pid, &start) != 3 || pid <= 1 ||
+		    !is_alive(pid, start))
+			continue;
+		if (living++ == 0) {
+			strcpy(first, name);
+			first_pid = pid;
+		}
+	}
+	if (living == 0)
+		return 0;
+	rel_err_set(err, REL_E_ROOT_LOCKED, "%zu worker%s of %s still run%s: %s (pid %ld)%s; nothing was "
+		"changed", living, living == 1 ? "" : "s", st->path, living == 1 ? "s" : "", first, first_pid,
+	    living == 1 ? "" : " …");
+	return rel_err_hint(err, "start `relupd --root %s`, which takes them back: `relctl upgrade` moves "
+				 "them, SIGTERM to relupd ends them with it", st->path);
+}
+
 /* ------------------------------------------------------------------ opening */
 static int
 root_open(struct store *st, const char *dir, struct rel_err *err)
@@ -266,8 +333,8 @@ attach(const char *dir, bool make, struct store **ret, struct rel_err *err)
 			return -1;
 	if (make && (FAULT(FILE_FSYNC) || fsync(st->root_fd) != 0))
 		return rel_err_sys(err, REL_E_IO, errno, "cannot sync %s", st->path);
-	if (lock_take(st, err) != 0 || store_object_sweep(st, err) != 0 ||
-	    store_db_open(st, err) != 0)
+	if (lock_take(st, err) != 0 || (make && check_nobody_lives(st, err) != 0) ||
+	    store_object_sweep(st, err) != 0 || store_db_open(st, err) != 0)
 		return -1;
 	*ret = MOVE(st);
 	return 0;
@@ -321,7 +388,7 @@ set_permanent(struct store *st, const char *release, struct rel_err *err)
 }
 
 int
-store_root_init(const char *dir, const char *release, struct rel_err *err)
+store_root_init(const char *dir, const char *release, struct store_current *ret, struct rel_err *err)
 {
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
 		return rel_err_sys(err, store_code_of(errno), errno, "cannot make the directory %s",
@@ -329,9 +396,10 @@ store_root_init(const char *dir, const char *release, struct rel_err *err)
 	CLEANUP(store_close) struct store *st = NULL;
 	if (attach(dir, true, &st, err) != 0 ||
 	    (release != NULL && check_release(st, release, err) != 0) ||
-	    store_object_import_all(st, err) != 0)
+	    store_object_import_all(st, err) != 0 ||
+	    (release != NULL && set_permanent(st, release, err) != 0))
 		return -1;
-	return release == NULL ? 0 : set_permanent(st, release, err);
+	return ret != NULL ? store_current_get(st, ret, err) : 0;
 }
 
 /* ------------------------------------------------------------------ what the root has */

@@ -21,10 +21,19 @@
 
 struct store;
 
+
+struct store_current {
+	char current[REL_VERSION_MAX + 1];    /* "" : nothing runs */
+	char permanent[REL_VERSION_MAX + 1];  /* started after a restart or reboot; "" : none */
+	char previous[REL_VERSION_MAX + 1];   /* permanent before that one; "" : none */
+};
+
 /* Makes DIR a root, or completes one: missing folders are made, what is there stays.  Module files
  * that were laid down as plain files become objects.  With `release`: that release must be unpacked
- * and becomes the permanent one (NULL: none is set).  Refuses a root whose lock is held. */
-int store_root_init(const char *dir, const char *release, struct rel_err *err) RTE_MUST_CHECK;
+ * and becomes the permanent one (NULL: none is set); whether it can run, the caller has looked.
+ * Refuses a root whose lock is held, or whose workers live.  *ret (may be NULL): what is set now. */
+int store_root_init(const char *dir, const char *release, struct store_current *ret,
+    struct rel_err *err) RTE_MUST_CHECK;
 
 /* Opens a root and takes its lock; REL_E_ROOT_LOCKED names the pid that holds it. */
 int store_open(const char *dir, struct store **ret, struct rel_err *err) RTE_MUST_CHECK;
@@ -39,11 +48,6 @@ int store_run_fd(const struct store *st);
 int store_log_fd(const struct store *st);
 
 /* ------------------------------------------------------------------ releases */
-struct store_current {
-	char current[REL_VERSION_MAX + 1];    /* "" : nothing runs */
-	char permanent[REL_VERSION_MAX + 1];  /* started after a restart or reboot; "" : none */
-	char previous[REL_VERSION_MAX + 1];   /* permanent before that one; "" : none */
-};
 int store_current_get(struct store *st, struct store_current *ret, struct rel_err *err)
     RTE_MUST_CHECK;
 /* Outside of an operation: the first start on an empty root. */

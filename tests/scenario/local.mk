@@ -9,9 +9,10 @@ scenarios = \
 	tests/scenario/60-interrupt.bats \
 	tests/scenario/70-group.bats \
 	tests/scenario/75-starts.bats \
-	tests/scenario/80-limits.bats
+	tests/scenario/80-limits.bats \
+	tests/scenario/85-client.bats
 TESTS += $(scenarios)
-EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py
+EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py tests/scenario/peer.py
 
 check_LTLIBRARIES += tests/scenario/one_of_many.la
 tests_scenario_one_of_many_la_SOURCES = tests/scenario/one_of_many.c $(hello_listener_common) \

@@ -144,7 +144,7 @@ START_TEST(init_tells_the_bad_module)
 	fix_module(root, "app-1", "good", 1);
 	fix_mkdir(fix_path(root, "lib/bad-1/modules"));
 	fix_write(fix_path(root, "lib/bad-1/modules/m.so"), "text", 4);
-	ck_assert_int_eq(store_root_init(root, NULL, &err), -1);
+	ck_assert_int_eq(store_root_init(root, NULL, NULL, &err), -1);
 	fix_error(&err, REL_E_BAD_OBJECT, "lib/bad-1/modules/m.so");
 }
 END_TEST
@@ -357,7 +357,7 @@ START_TEST(links_elsewhere)
 		struct store *st = fix_open(root);
 		refused(st, "app", "1", "mod", REL_E_NOT_A_FILE, "does not lead to");
 		store_close(&st);
-		ck_assert_int_eq(store_root_init(root, NULL, &err), -1);
+		ck_assert_int_eq(store_root_init(root, NULL, NULL, &err), -1);
 		fix_error(&err, REL_E_NOT_A_FILE, "lib/app-1/modules/mod.so");
 		ck_assert_int_eq(unlink(path), 0);
 	}
@@ -389,7 +389,7 @@ START_TEST(linked_folders)
 	ck_assert_int_eq(symlink(fix_path(outside, "lib/evil-1"), fix_path(root, "lib/app-1")), 0);
 	refused(st, "app", "1", "mod", REL_E_NOT_A_FILE, "lib/app-1 (a link is refused)");
 	store_close(&st);
-	ck_assert_int_eq(store_root_init(root, NULL, &err), -1);
+	ck_assert_int_eq(store_root_init(root, NULL, NULL, &err), -1);
 	fix_error(&err, REL_E_NOT_A_FILE, "a link is refused");
 	ck_assert(S_ISREG(stat_of(path).st_mode));
 }
@@ -537,7 +537,7 @@ static void
 init_child(const void *root)
 {
 	struct rel_err err = REL_ERR_INIT;
-	_exit(store_root_init(root, NULL, &err) == 0 ? 0 : 1);
+	_exit(store_root_init(root, NULL, NULL, &err) == 0 ? 0 : 1);
 }
 
 /* Killed at each sync of an init that imports two modules: the next init ends the work. */

@@ -31,7 +31,7 @@ static void
 refused_init(const char *dir, const char *release, enum rel_ecode code, const char *part)
 {
 	struct rel_err err = REL_ERR_INIT;
-	ck_assert_int_eq(store_root_init(dir, release, &err), -1);
+	ck_assert_int_eq(store_root_init(dir, release, NULL, &err), -1);
 	fix_error(&err, code, part);
 }
 
@@ -87,7 +87,7 @@ START_TEST(init_refuses_foreign)
 	struct rel_err err = REL_ERR_INIT;
 	const char *dir = fix_dir();
 	fix_write(fix_path(dir, "thesis\033[2J.txt"), "x", 1);
-	ck_assert_int_eq(store_root_init(dir, NULL, &err), -1);
+	ck_assert_int_eq(store_root_init(dir, NULL, NULL, &err), -1);
 	ck_assert_str_eq(rel_err_hint_of(&err), "name a new or empty directory");
 	fix_error(&err, REL_E_NOT_A_ROOT, "\"thesis?[2J.txt\"; nothing was changed");
 	ck_assert_uint_eq(fix_count(dir), 1);
@@ -123,7 +123,7 @@ as_somebody(const void *arg)
 	/* root may write anywhere, so the rule is seen as another user */
 	if (geteuid() == 0 && setuid(65534) != 0)
 		_exit(2);
-	if (store_root_init(roots[0], NULL, &err) == 0 || err.code != REL_E_DENIED)
+	if (store_root_init(roots[0], NULL, NULL, &err) == 0 || err.code != REL_E_DENIED)
 		_exit(3);
 	rel_err_clear(&err);
 	if (store_open(roots[1], &st, &err) == 0 || err.code != REL_E_DENIED)
@@ -314,12 +314,12 @@ START_TEST(init_sets_permanent)
 	fix_release(root, "0.1.0");
 	fix_release(root, "0.1.1");
 	for (int i = 0; i < 2; i++) { /* the second time changes nothing */
-		ck_assert_msg(store_root_init(root, "0.1.0", &err) == 0, "%s", err.text);
+		ck_assert_msg(store_root_init(root, "0.1.0", NULL, &err) == 0, "%s", err.text);
 		c = current_of(root);
 		ck_assert_str_eq(c.permanent, "0.1.0");
 		ck_assert_str_eq(c.previous, "");
 	}
-	ck_assert_msg(store_root_init(root, "0.1.1", &err) == 0, "%s", err.text);
+	ck_assert_msg(store_root_init(root, "0.1.1", NULL, &err) == 0, "%s", err.text);
 	c = current_of(root);
 	ck_assert_str_eq(c.current, "0.1.1");
 	ck_assert_str_eq(c.permanent, "0.1.1");
@@ -329,7 +329,7 @@ START_TEST(init_sets_permanent)
 	strcpy(c.current, "0.1.0");
 	ck_assert_int_eq(store_current_set(st, &c, &err), 0);
 	store_close(&st);
-	ck_assert_msg(store_root_init(root, "0.1.1", &err) == 0, "%s", err.text);
+	ck_assert_msg(store_root_init(root, "0.1.1", NULL, &err) == 0, "%s", err.text);
 	c = current_of(root);
 	ck_assert_str_eq(c.current, "0.1.1");
 	ck_assert_str_eq(c.previous, "0.1.0");

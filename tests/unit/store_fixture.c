@@ -132,7 +132,7 @@ void
 fix_init(const char *root)
 {
 	struct rel_err err = REL_ERR_INIT;
-	ck_assert_msg(store_root_init(root, NULL, &err) == 0, "%s", err.text);
+	ck_assert_msg(store_root_init(root, NULL, NULL, &err) == 0, "%s", err.text);
 }
 
 const char *
