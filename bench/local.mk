@@ -45,7 +45,7 @@ bench_modules_member_0_1_2_la_CPPFLAGS = $(hello_cppflags) \
 bench_modules_member_0_1_2_la_CFLAGS = $(hello_cflags)
 bench_modules_member_0_1_2_la_LDFLAGS = $(hello_ldflags)
 
-EXTRA_DIST += bench/run.py
+EXTRA_DIST += bench/run.py bench/relup.py
 .PHONY: bench
 bench: all
 	@$(PYTHON3) $(srcdir)/bench/run.py --build $(abs_top_builddir) --source $(abs_top_srcdir) \

@@ -24,6 +24,9 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # the source may be read-only
+import relup  # noqa: E402
+
 HEY = {"0.1.0": "Hey there!", "0.1.1": "Hey there, next version!"}
 
 
@@ -438,42 +441,6 @@ def adopt(bench, count):
                  note="with the start of relupd and the asking")
 
 
-def relup_make(bench, name, apps, chain, target):
-    """`relctl relup make` for a release whose every application changes each of its ten modules;
-    with `chain` each module depends on the one before it, all through the release."""
-    root = os.path.join(bench.dir, "make")
-    listing = {vsn: [] for vsn in ("1", "2")}
-    for a in range(apps):
-        modules = [f"m{a}_{m}" for m in range(10)]
-        steps = []
-        for m, module in enumerate(modules):
-            before = modules[m - 1] if m > 0 else f"m{a - 1}_9"
-            depends = f", depends: [{before}]" if chain and (a, m) != (0, 0) else ""
-            steps.append(f"      - update: {{module: {module}, "
-                         f"change: {{advanced: {{}}}}{depends}}}\n")
-        for vsn, lines in listing.items():
-            app = f"{root}/lib/a{a}-{vsn}"
-            os.makedirs(app)
-            lines.append(f"  - {{application: a{a}, version: {vsn}}}\n")
-            with open(f"{app}/app.yaml", "w", encoding="utf-8") as f:
-                f.write(f"application: a{a}\nversion: {vsn}\nmodules: [{', '.join(modules)}]\n")
-        with open(f"{root}/lib/a{a}-2/appup.yaml", "w", encoding="utf-8") as f:
-            f.write(f"application: a{a}\nversion: 2\nup:\n  - from: 1\n    instructions:\n"
-                    f"{''.join(steps)}down:\n  - to: 1\n    instructions:\n{''.join(steps)}")
-    for vsn, lines in listing.items():
-        with open(f"{root}/{vsn}.yaml", "w", encoding="utf-8") as f:
-            f.write(f'release: big\nversion: {vsn}\nruntime: "1"\napplications:\n{"".join(lines)}')
-    took = []
-    for _ in range(3 if bench.quick else 10):
-        begin = time.monotonic()
-        subprocess.run([bench.program("relctl"), "-q", "relup", "make", f"{root}/2.yaml", "--lib",
-                        f"{root}/lib", "--from", f"{root}/1.yaml", "--out", f"{root}/relup.json"],
-                       env=bench.env, check=True)
-        took.append((time.monotonic() - begin) * 1000)
-    shutil.rmtree(root)
-    bench.figure(f"relup_make_{name}", statistics.median(took), "ms", target, len(took))
-
-
 def measurements(bench):
     sizes = (10, 100) if bench.quick else (10, 100, 1000)
     yield "dispatch", lambda: dispatch(bench)
@@ -486,8 +453,10 @@ def measurements(bench):
     for n in sizes[1:]:
         yield f"ready_{n}", lambda n=n: start_up(bench, n)
     yield f"adopt_{sizes[-1]}", lambda: adopt(bench, sizes[-1])
-    yield "relup_make", lambda: relup_make(bench, "1000x10", 1000, False, 300)
-    yield "relup_make_chain", lambda: relup_make(bench, "100x10_chain", 100, True, 100)
+    yield "relup_make", lambda: relup.measure(bench, "1000x10", 1000, False, 300, say)
+    yield "relup_make_chain", lambda: relup.measure(bench, "100x10_chain", 100, True, 100, say)
+    yield "relup_make_growth", lambda: relup.linear(bench, "x10", (250, 500, 1000, 2000), False)
+    yield "relup_make_chain_growth", lambda: relup.linear(bench, "x10_chain", (50, 100, 200, 400), True)
 
 
 def machine():

@@ -7,6 +7,7 @@ it alone decides.  TAP on stdout.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,28 @@ def restart_c(application):
 ADVANCED = "update: {module: m, change: {advanced: {}}}"
 SOFT = "update: {module: m}"
 LAYOUT = {"fields": "int a; int b; long c;", "version": 2}
+
+
+# Lists that are not written a line an item; each misses something, both ways.
+FOO = "application: foo\nversion: '2'\n"
+DOWN = "down:\n  - to: '1'\n    instructions: []"
+IN_BRACKETS = {
+    "bare": f"{FOO}up:\n  - from: '1'\n    instructions: []\n{DOWN}",
+    "bare, with more behind": f"{FOO}up:\n- instructions:   []   # nothing, yet\n  from: '1'\n{DOWN}  # nor here",
+    "bare, in braces": f"{FOO}up:\n  - {{from: '1', instructions: []}}  # nothing\ndown: []\n",
+    "not quite bare": f"{FOO}up:\n  - from: '1'\n    instructions: [  # none, [] is none\n      ]\n{DOWN}\n",
+    "one": f"{FOO}up:\n  - from: '1'\n    instructions: [ load_module: {{module: l}} ]\n{DOWN}\n",
+    "a comma at the end": f"{FOO}up:\n  - from: '1'\n    instructions: [{{load_module: {{module: l}}}} , ] # ]\n{DOWN}\n",
+    "a line an item, in brackets": f"{FOO}up:\n  - from: '1'\n    instructions: [\n"
+                                   f"      {{load_module: {{module: l}}}}  # ü: small, \"quick\"], [\n    ]\n{DOWN}\n",
+    "a comma before the end's line": f"{FOO}up:\n  - from: '1'\n    instructions: [\n"
+                                     f"      {{load_module: {{module: l}}}}, # the last\n      # or is it\n    ]\n{DOWN}\n",
+    "entries too": f"{FOO}down: [{{to: '1', instructions: [{{load_module: {{module: l}}}}]}}]\n"
+                   "up: [{from: '1', instructions: []}]\n",
+    "entries of another version": f"{FOO}up: [{{from: {{matching: '[0],'}}, instructions: []}}, ]\ndown: [ ]\n",
+    "everything": "{application: foo, version: '2', up: [{from: '0', instructions: []}], \"down\":[]}",
+    "everything, a way too few": "{application: foo, version: '2', down: [\n  {to: '1', instructions: []}\n]\n}\n",
+}
 
 
 def relctl(*argv):
@@ -503,9 +526,11 @@ class Tests:
         status, out, err = relctl("appup", "make", old, new)
         self.verdict("an empty file is a new draft", status == 0 and out == draft, out + err)
         with open(path, "w", encoding="utf-8") as f:
-            f.write("application: foo\nversion: '2'\nup: [{from: '1', instructions: [{load_module: {module: l}}]}]\n")
+            f.write(FOO + "up:\n  - from: '1'\n    instructions:\n      -\n        load_module: {module: l}\n")
         status, out, err = relctl("appup", "make", old, new)
-        self.verdict("a list that cannot be completed is named", status == 1 and "appup.yaml:3:" in err, out + err)
+        self.verdict("a list that cannot be completed is named", status == 1 and "appup.yaml:7:" in err, out + err)
+        for title, text in IN_BRACKETS.items():
+            self.in_brackets(title, old, new, text)
         os.unlink(path)
         lib.module(new, vsn="2", imports=uses_l, **{**LAYOUT, "callbacks": ".init = init"})
         status, out, err = relctl("appup", "make", old, new)
@@ -513,6 +538,21 @@ class Tests:
                      "\n      - update: {module: m" not in out, out + err)
         status, out, err = relctl("appup", "make", old, old)
         self.verdict("one version against itself", status == 64, out + err)
+
+    def in_brackets(self, title, old, new, text):
+        """What is missing is there, and of what a person wrote nothing is gone, save a bare `[]`."""
+        path = os.path.join(new, "appup.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        status, out, err = relctl("appup", "make", old, new)
+        rest = iter(out)
+        kept = [c for c in re.sub(r" *\[ *\]", "", text) if c not in rest]  # each is sought behind the one before
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(out)
+        self.verdict(f"{title}: a person's text stays", status == 0 and not kept and
+                     out.count("load_module: {module: l}") == 2 and "# " in out, f"{text}\n{out}{err}")
+        self.found(f"{title}: nothing is missing any more", new)
+        self.verdict(f"{title}: a complete one stays as it is", relctl("appup", "make", old, new)[1] == out, out)
 
     # -------------------------------------------------------------- seeing
     def seeing(self):
