@@ -33,7 +33,7 @@ call_at_length() {
 	peer_says full
 	for _ in {1..10}; do
 		expect 1 call_at_length
-		warns 'more than 64 clients at once'
+		warns '64 clients are connected'
 	done
 	exec {PEER_IN}>&-
 	wait "$PEER"
