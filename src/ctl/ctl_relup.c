@@ -55,9 +55,7 @@ make_text(struct relup_work *w, bool restart, char **ret)
 	struct model_relup *relup = NULL;
 	if (plan_relup_make(&in, &relup, &w->problems) < 0)
 		return -1;
-	json_t *v = model_relup_json(relup);
-	char *text = v != NULL ? doc_json_pretty(v) : NULL;
-	json_decref(v);
+	char *text = model_relup_text(relup);
 	model_relup_free(&relup);
 	if (text == NULL) {
 		doc_problem(&w->problems, NULL, REL_E_NOMEM, "out of memory");

@@ -115,6 +115,22 @@ json_t *doc_to_json(const struct doc_node *n); /* new reference; NULL: out of me
  * a list or object itself has an item a line: so a script has an instruction a line.  A real is
  * printed with the fewest digits that read back as it.  malloc'ed; NULL: memory. */
 char *doc_json_pretty(const json_t *v);
+
+/* The same text written item by item, for a value that is too big to be built first.  What is opened is
+ * what does not fit on a line, which the caller must know.  Starts as {0}; memory that runs out is told
+ * by the end. */
+struct doc_writer {
+	struct rel_buf buf;
+	size_t line;
+	unsigned depth;
+	bool comma;
+};
+void doc_writer_open(struct doc_writer *w, const char *bracket);
+void doc_writer_item(struct doc_writer *w, const char *key); /* its value follows; NULL: in a list */
+void doc_writer_value(struct doc_writer *w, const json_t *v);
+void doc_writer_close(struct doc_writer *w, const char *bracket);
+char *doc_writer_end(struct doc_writer *w); /* malloc'ed; NULL: memory */
+
 char *doc_json_compact(const json_t *v); /* sorted keys, no spaces: for bytes that are compared */
 
 #endif

@@ -17,6 +17,12 @@ put_string(struct rel_buf *b, const char *s, size_t n)
 {
 	rel_buf_puts(b, "\"");
 	for (size_t i = 0; i < n; i++) {
+		size_t plain = i;
+		while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+			i++;
+		rel_buf_add(b, &s[plain], i - plain);
+		if (i == n)
+			break;
 		unsigned char c = (unsigned char)s[i];
 		if (c == '"' || c == '\\')
 			rel_buf_printf(b, "\\%c", c);
@@ -24,10 +30,8 @@ put_string(struct rel_buf *b, const char *s, size_t n)
 			rel_buf_puts(b, "\\n");
 		else if (c == '\t')
 			rel_buf_puts(b, "\\t");
-		else if (c < 0x20)
-			rel_buf_printf(b, "\\u%04x", c);
 		else
-			rel_buf_add(b, &s[i], 1);
+			rel_buf_printf(b, "\\u%04x", c);
 	}
 	rel_buf_puts(b, "\"");
 }
@@ -122,11 +126,11 @@ wants_lines(const json_t *v)
 }
 
 static void
-put_key(struct rel_buf *b, const struct cursor *c)
+put_key(struct rel_buf *b, const char *key)
 {
-	if (c->key == NULL)
+	if (key == NULL)
 		return;
-	put_string(b, c->key, strlen(c->key));
+	put_string(b, key, strlen(key));
 	rel_buf_puts(b, ": ");
 }
 
@@ -145,7 +149,7 @@ put_flat(struct rel_buf *b, const json_t *v, size_t end)
 	for (json_t *item = next(&c); item != NULL; item = next(&c)) {
 		if (c.i > 1)
 			rel_buf_puts(b, ", ");
-		put_key(b, &c);
+		put_key(b, c.key);
 		if (!put_flat(b, item, end))
 			return false;
 	}
@@ -176,7 +180,7 @@ put_value(struct rel_buf *b, const json_t *v, unsigned indent, size_t *line)
 	struct cursor c = cursor_of(v);
 	for (json_t *item = next(&c); item != NULL; item = next(&c)) {
 		put_line(b, indent + 1, line);
-		put_key(b, &c);
+		put_key(b, c.key);
 		put_value(b, item, indent + 1, line);
 		if (c.i < c.n)
 			rel_buf_puts(b, ",");
@@ -193,6 +197,46 @@ doc_json_pretty(const json_t *v)
 	put_value(&b, v, 0, &line);
 	rel_buf_puts(&b, "\n");
 	return rel_buf_take(&b);
+}
+
+void
+doc_writer_open(struct doc_writer *w, const char *bracket)
+{
+	rel_buf_puts(&w->buf, bracket);
+	w->depth++;
+	w->comma = false;
+}
+
+void
+doc_writer_item(struct doc_writer *w, const char *key)
+{
+	if (w->comma)
+		rel_buf_puts(&w->buf, ",");
+	w->comma = true;
+	put_line(&w->buf, w->depth, &w->line);
+	put_key(&w->buf, key);
+}
+
+void
+doc_writer_value(struct doc_writer *w, const json_t *v)
+{
+	put_value(&w->buf, v, w->depth, &w->line);
+}
+
+void
+doc_writer_close(struct doc_writer *w, const char *bracket)
+{
+	w->depth--;
+	w->comma = true;
+	put_line(&w->buf, w->depth, &w->line);
+	rel_buf_puts(&w->buf, bracket);
+}
+
+char *
+doc_writer_end(struct doc_writer *w)
+{
+	rel_buf_puts(&w->buf, "\n");
+	return rel_buf_take(&w->buf);
 }
 
 char *

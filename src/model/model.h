@@ -306,5 +306,8 @@ const struct model_app *model_system_owner(const struct model_system *s, const c
 json_t *model_instr_json(const struct model_instr *i);    /* as in relup.json; new reference */
 json_t *model_script_json(const struct model_script *s);
 json_t *model_relup_json(const struct model_relup *r);    /* the whole file */
+/* The text of relup.json: doc_json_pretty() of the above, without the tree of a big one.  malloc'ed;
+ * NULL: memory. */
+char *model_relup_text(const struct model_relup *r);
 
 #endif

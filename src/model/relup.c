@@ -56,34 +56,42 @@ decode_downs(struct model_dec *d, const struct doc_node *n, void *out, const str
 	r->down = list;
 }
 
-static int
-print_entries(json_t *obj, const char *key, struct model_fields fields,
-    const struct model_relup_entry *entries, size_t count)
+static json_t *
+entry_json(struct model_fields fields, const struct model_relup_entry *e)
+{
+	json_t *o = json_object();
+	if (o != NULL && model_print_fields(o, fields, e) != 0) {
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}
+
+static json_t *
+entries_json(struct model_fields fields, const struct model_relup_entry *entries, size_t count)
 {
 	json_t *list = json_array();
-	if (json_object_set_new(obj, key, list) != 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		json_t *o = json_object();
-		if (json_array_append_new(list, o) != 0 ||
-		    model_print_fields(o, fields, &entries[i]) != 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; list != NULL && i < count; i++)
+		if (json_array_append_new(list, entry_json(fields, &entries[i])) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	return list;
 }
 
 static int
 print_ups(json_t *obj, const struct model_field *f, const void *in)
 {
 	const struct model_relup *r = in;
-	return print_entries(obj, f->key, MODEL_FIELDS(up_fields), r->up, r->up_count);
+	return json_object_set_new(obj, f->key, entries_json(MODEL_FIELDS(up_fields), r->up, r->up_count));
 }
 
 static int
 print_downs(json_t *obj, const struct model_field *f, const void *in)
 {
 	const struct model_relup *r = in;
-	return print_entries(obj, f->key, MODEL_FIELDS(down_fields), r->down, r->down_count);
+	return json_object_set_new(obj, f->key,
+	    entries_json(MODEL_FIELDS(down_fields), r->down, r->down_count));
 }
 
 static const struct model_kind kind_ups = {decode_ups, print_ups};
@@ -139,4 +147,114 @@ model_relup_json(const struct model_relup *r)
 		o = NULL;
 	}
 	return o;
+}
+
+/* ------------------------------------------------------------------ as text */
+
+/* More of the shortest instruction do not fit on a line, so that all around them is broken. */
+#define FITS 8
+
+static bool
+has_big_script(const struct model_relup_entry *entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].script.count > FITS)
+			return true;
+	return false;
+}
+
+static int
+write_value(struct doc_writer *w, json_t *v)
+{
+	if (v == NULL)
+		return -1;
+	doc_writer_value(w, v);
+	json_decref(v);
+	return 0;
+}
+
+static int
+write_script(struct doc_writer *w, const struct model_script *s)
+{
+	if (s->count <= FITS)
+		return write_value(w, model_script_json(s));
+	doc_writer_open(w, "[");
+	for (size_t i = 0; i < s->count; i++) {
+		doc_writer_item(w, NULL);
+		if (write_value(w, model_instr_json(&s->instrs[i])) != 0)
+			return -1;
+	}
+	doc_writer_close(w, "]");
+	return 0;
+}
+
+static int
+write_entry(struct doc_writer *w, const char *other_key, const struct model_relup_entry *e)
+{
+	doc_writer_open(w, "{");
+	doc_writer_item(w, other_key);
+	if (write_value(w, json_string(e->other)) != 0)
+		return -1;
+	if (e->description != NULL) {
+		doc_writer_item(w, "description");
+		if (write_value(w, json_string(e->description)) != 0)
+			return -1;
+	}
+	doc_writer_item(w, "instructions");
+	if (write_script(w, &e->script) != 0)
+		return -1;
+	doc_writer_close(w, "}");
+	return 0;
+}
+
+static int
+write_entries(struct doc_writer *w, const char *key, struct model_fields fields,
+    const struct model_relup_entry *entries, size_t count)
+{
+	doc_writer_item(w, key);
+	if (!has_big_script(entries, count))
+		return write_value(w, entries_json(fields, entries, count));
+	doc_writer_open(w, "[");
+	for (size_t i = 0; i < count; i++) {
+		doc_writer_item(w, NULL);
+		int rc = entries[i].script.count > FITS
+		    ? write_entry(w, fields.list[0].key, &entries[i])
+		    : write_value(w, entry_json(fields, &entries[i]));
+		if (rc != 0)
+			return -1;
+	}
+	doc_writer_close(w, "]");
+	return 0;
+}
+
+static int
+write_relup(struct doc_writer *w, const struct model_relup *r)
+{
+	doc_writer_open(w, "{");
+	doc_writer_item(w, "release");
+	if (write_value(w, json_string(r->release)) != 0)
+		return -1;
+	doc_writer_item(w, "version");
+	if (write_value(w, json_string(r->version)) != 0 ||
+	    write_entries(w, "up", MODEL_FIELDS(up_fields), r->up, r->up_count) != 0 ||
+	    write_entries(w, "down", MODEL_FIELDS(down_fields), r->down, r->down_count) != 0)
+		return -1;
+	doc_writer_close(w, "}");
+	return 0;
+}
+
+char *
+model_relup_text(const struct model_relup *r)
+{
+	struct doc_writer w = {0};
+	if (has_big_script(r->up, r->up_count) || has_big_script(r->down, r->down_count)) {
+		if (write_relup(&w, r) == 0)
+			return doc_writer_end(&w);
+		rel_buf_fini(&w.buf);
+		return NULL;
+	}
+	json_t *v = model_relup_json(r);
+	char *text = v != NULL ? doc_json_pretty(v) : NULL;
+	json_decref(v);
+	return text;
 }

@@ -109,6 +109,33 @@ text_of(const struct model_relup *r)
 	"{update: {module: a, change: {advanced: {k: [1, x]}}, depends: [b]}},\n"                  \
 	"{load_module: {module: c}},\n{load_module: {module: b}}"
 
+/* A big script is written without its tree: the bytes are those of the tree, on both sides of the
+ * length at which one fits on a line. */
+START_TEST(text_is_that_of_the_tree)
+{
+	char up[1024] = "", down[1024] = "", modules[256] = "";
+	for (int i = 0; i < _i; i++) {
+		snprintf(up + strlen(up), sizeof(up) - strlen(up), "{load_module: {module: m%d}},\n", i);
+		snprintf(modules + strlen(modules), sizeof(modules) - strlen(modules), "%sm%d", i > 0 ? ", " : "", i);
+		if (i < 3)
+			strcpy(down, up);
+	}
+	struct world w = make_world(modules, up, _i % 2 == 0 ? up : down);
+	struct model_relup *r = NULL;
+	ck_assert_int_eq(make(&w, &r), 0);
+	for (size_t i = 0; i < r->up_count; i++)
+		r->up[i].description = _i % 3 == 0 ? "why \"this\"" : NULL;
+	json_t *v = model_relup_json(r);
+	char *want = doc_json_pretty(v), *got = model_relup_text(r);
+	ck_assert_str_eq(got, want);
+	free(want);
+	free(got);
+	json_decref(v);
+	model_relup_free(&r);
+	free_world(&w);
+}
+END_TEST
+
 START_TEST(same_bytes_each_time)
 {
 	struct world w = make_world("a, b, c", THREE, THREE);
@@ -268,6 +295,7 @@ main(void)
 	Suite *s = suite_create("plan_relup");
 	TCase *t = tcase_create("relup");
 	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, text_is_that_of_the_tree, 0, 14);
 	tcase_add_test(t, same_bytes_each_time);
 	tcase_add_test(t, output_reads_back);
 	tcase_add_test(t, all_problems_with_places);
