@@ -79,7 +79,8 @@ exec_settle(struct exec *x)
 {
 	struct exec_worker *w;
 	const char *who = "?";
-	x->ops->hold_starts(x->ctx, false);
+	if (x->phase != EXEC_SETTLE)
+		x->ops->hold_starts(x->ctx, false);
 	if (all_back(x, &w, &who))
 		exec_end(x);
 	else if (x->phase != EXEC_SETTLE)
