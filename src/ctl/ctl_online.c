@@ -107,6 +107,8 @@ print_state(struct ctl *c, const json_t *r, const char *outcome)
 		    c->err);
 	else if (text_of(r, "from")[0] == '\0')
 		fputs("state: nothing runs\n", c->err);
+	else if (strcmp(text_of(r, "from"), text_of(r, "to")) == 0)
+		fputs("state: nothing was changed; `relctl status` says what runs\n", c->err);
 	else
 		fprintf(c->err, "state: everything runs %s%s\n", text_of(r, "from"),
 		    strcmp(outcome, "rolled_back") == 0 ? " again" : "; nothing was changed");
@@ -139,6 +141,17 @@ print_failure(struct ctl *c, const json_t *r)
 		print_state(c, r, outcome);
 }
 
+static void
+print_warnings(struct ctl *c, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		fputs("relctl: warning: ", c->err);
+		ctl_put(c->err, text != NULL ? text : "");
+		fputc('\n', c->err);
+	}
+}
+
 static int
 print_result(struct ctl *c, const json_t *r)
 {
@@ -164,6 +177,7 @@ print_result(struct ctl *c, const json_t *r)
 		    text_of(r, "to"));
 		print_figures(c->out, r);
 	}
+	print_warnings(c, json_object_get(r, "warnings"));
 	return status;
 }
 

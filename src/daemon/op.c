@@ -154,10 +154,6 @@ become(struct operation *op)
 	d->rls = MOVE(op->plan.target);
 	json_object_clear(d->map);
 	json_object_update(d->map, d->rls->modules);
-	if (d->rls->sys->release->probation != NULL)
-		daemon_log(d, "warning", op->kind,
-		    "release %s asks for a probation: this version of relup watches none, the release is "
-		    "permanent now", op->to);
 }
 
 /* The release that is reached may be what mends them: no back-off from the one that is left. */

@@ -114,10 +114,26 @@ w_journal_undo(void *ctx, struct rel_err *err)
 	return store_op_undo(op->d->store, op->id, err);
 }
 
+/* What the release asks for and does not get is part of how it ended. */
+static int
+warn_of_probation(struct operation *op, json_t *result)
+{
+	const struct rls *r = op->plan.target != NULL ? op->plan.target : op->d->rls;
+	char text[2 * REL_VERSION_MAX + 120];
+	if (r->sys->release->probation == NULL || json_object_get(result, "warnings") != NULL)
+		return 0;
+	snprintf(text, sizeof(text), "release %s asks for a probation: this version of relup watches none, the "
+				     "release is permanent now", op->to);
+	daemon_log(op->d, "warning", op->kind, "%s", text);
+	return json_object_set_new(result, "warnings", json_pack("[s]", text));
+}
+
 int
 op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
 {
 	struct store_current cur;
+	if (o == EXEC_UPGRADED && result != NULL && warn_of_probation(op, result) != 0)
+		return rel_err_nomem(err);
 	if (store_current_get(op->d->store, &cur, err) != 0)
 		return -1;
 	if (o == EXEC_UPGRADED) {

@@ -81,6 +81,7 @@ struct exec_worker {
 	bool alive;                   /* takes part still */
 	bool asked;                   /* the current phase's message went out to it */
 	bool waiting;                 /* its answer is due */
+	mono_ns_t due;                /* in the rehearsal: by then */
 	bool built;
 	bool killed;                  /* by us */
 	bool stranded;                /* in a recovery: it holds nothing of the operation (it was started

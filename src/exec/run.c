@@ -72,9 +72,21 @@ exec_end(struct exec *x)
 
 /* ------------------------------------------------------------------ rehearsal */
 
+/* Each worker has its own time: one that does not answer is not waited for as long as all would take. */
+static void
+rehearse_timer_set(struct exec *x)
+{
+	mono_ns_t at = INT64_MAX;
+	for (size_t i = 0; i < x->next_rehearsal; i++)
+		if (x->workers[i].waiting && x->workers[i].due < at)
+			at = x->workers[i].due;
+	x->ops->timer(x->ctx, at);
+}
+
 static void
 rehearse_some(struct exec *x)
 {
+	dur_ns_t each = x->opt.max_pause * (dur_ns_t)x->script->step_count + EXEC_REHEARSE_EXTRA;
 	while (x->running_rehearsals < EXEC_REHEARSALS && x->next_rehearsal < x->count &&
 	    x->err.code == REL_OK) {
 		size_t i = x->next_rehearsal++;
@@ -94,10 +106,13 @@ rehearse_some(struct exec *x)
 			break;
 		}
 		w->waiting = true;
+		w->due = x->ops->now(x->ctx) + each + DUR_S; /* it gives up by itself before */
 		x->running_rehearsals++;
 	}
-	if (x->running_rehearsals > 0)
+	if (x->running_rehearsals > 0) {
+		rehearse_timer_set(x);
 		return;
+	}
 	if (x->err.code != REL_OK)
 		exec_end(x);
 	else
@@ -114,9 +129,6 @@ rehearse_begin(struct exec *x)
 	x->phase = EXEC_REHEARSE;
 	exec_show(x, "rehearse", "rehearsing in a copy of %zu worker%s", x->count,
 	    x->count == 1 ? "" : "s");
-	dur_ns_t each = x->opt.max_pause * (dur_ns_t)x->script->step_count + EXEC_REHEARSE_EXTRA;
-	x->ops->timer(x->ctx, x->ops->now(x->ctx) +
-	    (each + DUR_S) * (dur_ns_t)(x->count / EXEC_REHEARSALS + 1));
 	rehearse_some(x);
 }
 
@@ -548,10 +560,10 @@ exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 }
 
 static const char *
-first_waiting(const struct exec *x)
+who_is_late(const struct exec *x)
 {
 	for (size_t i = 0; i < x->count; i++)
-		if (x->workers[i].waiting)
+		if (x->workers[i].waiting && x->workers[i].due <= x->ops->now(x->ctx))
 			return x->workers[i].name;
 	return "?";
 }
@@ -560,7 +572,7 @@ static void
 answer_timer(struct exec *x)
 {
 	struct rel_err err = REL_ERR_INIT;
-	rel_err_set(&err, REL_E_WORKER_SILENT, "%s does not answer", first_waiting(x));
+	rel_err_set(&err, REL_E_WORKER_SILENT, "%s does not answer", who_is_late(x));
 	exec_fail(x, &err);
 	if (!x->recovering) {
 		exec_end(x);

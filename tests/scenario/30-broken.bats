@@ -106,9 +106,12 @@ dies() {
 	client_start 100
 	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1-sick]}"
 	expect 0 relctl upgrade 0.1.1-sick
+	warns 'relctl: warning: release 0.1.1-sick asks for a probation'
 	client_round sick
 	client_end 0
 	log_has 'asks for a probation'
+	expect 0 relctl -o json attach
+	holds 'len(d["warnings"]) == 1'
 	runs 0.1.1-sick 0.1.1
 	expect 0 relctl -o json call hello/listener/0 '{"ping": 1}'
 	holds 'd == {"pong": 0}'

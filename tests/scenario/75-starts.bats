@@ -92,6 +92,8 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	start
 	await_log 'hello/listener/0: .*backing off'
 	await_log 'hello/listener/1: .*backing off'
+	expect 1 relctl upgrade 0.1.0
+	warns 'state: nothing was changed; `relctl status`'
 	expect 1 relctl -o json upgrade 0.1.0
 	holds 'd["outcome"] == "unchanged"' '"2 of 2 workers fail" in d["error"]["message"]'
 	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never

@@ -229,6 +229,22 @@ START_TEST(fails_before_any_pause)
 }
 END_TEST
 
+/* Starts are held meanwhile: the others are not kept waiting for as long as all of them would need. */
+START_TEST(one_of_many_does_not_answer)
+{
+	struct world *w = world_new("g", 40);
+	w->fakes[_i].rehearse = ANSWER_MUTE;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
+	char text[64];
+	snprintf(text, sizeof(text), "a/c/%d does not answer", _i);
+	ck_assert_str_eq(w->err.text, text);
+	ck_assert_int_le(world_figure(w, "total_us"), (EXEC_MAX_PAUSE + EXEC_REHEARSE_EXTRA + 2 * DUR_S) / 1000);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(unreachable_before_any_pause)
 {
 	struct world *w = world_new("g", 3);
@@ -393,6 +409,7 @@ main(void)
 	tcase_add_loop_test(t, barrier_group_and_worker, 0, 2);
 	tcase_add_test(t, figures);
 	tcase_add_loop_test(t, fails_before_any_pause, 0, 8);
+	tcase_add_loop_test(t, one_of_many_does_not_answer, 0, 9);
 	tcase_add_loop_test(t, unreachable_before_any_pause, 0, 2);
 	tcase_add_test(t, blocked);
 	tcase_add_test(t, answers_twice);
