@@ -573,6 +573,9 @@ answer_timer(struct exec *x)
 {
 	struct rel_err err = REL_ERR_INIT;
 	rel_err_set(&err, REL_E_WORKER_SILENT, "%s does not answer", who_is_late(x));
+	if (x->phase == EXEC_PREPARE && !x->recovering)
+		rel_err_hint(&err, "it may hang in a constructor of the new code: it serves on, and takes no other "
+				   "operation until it is started anew; `kill -KILL` its pid, see `relctl status`");
 	exec_fail(x, &err);
 	if (!x->recovering) {
 		exec_end(x);

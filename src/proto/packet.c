@@ -5,9 +5,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/proto.h"
@@ -60,6 +63,78 @@ send_packet(
 	return 0;
 }
 
+/* ------------------------------------------------------------------ what no packet holds */
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The text in a memfd, behind the message's own descriptors. */
+static int
+send_large(int sock, const char *text, size_t len, const int *fds, size_t fd_count, struct rel_err *err)
+{
+	if (len > PROTO_LARGE_MAX)
+		return rel_err_set(err, REL_E_LIMIT, "a message of %zu bytes; %u are the limit", len,
+		    PROTO_LARGE_MAX);
+	if (fd_count >= PROTO_FDS_MAX)
+		return rel_err_set(err, REL_E_LIMIT, "a message of %zu bytes with %zu descriptors", len,
+		    fd_count);
+	CLEANUP(rel_fd_close) int fd = memfd_create("relup-message", MFD_CLOEXEC);
+	if (fd < 0 || write_all(fd, text, len) != 0)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot write a message of %zu bytes", len);
+	int all[PROTO_FDS_MAX];
+	if (fd_count > 0)
+		memcpy(all, fds, fd_count * sizeof(*all));
+	all[fd_count] = fd;
+	const char magic = PROTO_LARGE_MAGIC;
+	return send_packet(sock, &magic, 1, all, fd_count + 1, err);
+}
+
+/* Only memory, which no read waits for (other files have no seals), and copied before it is looked at:
+ * the sender may write on. */
+static int
+read_large(struct proto_packet *p, char **ret, size_t *ret_len, struct rel_err *err)
+{
+	struct stat st;
+	if (p->fd_count == 0)
+		return rel_err_set(err, REL_E_PROTOCOL, "a large message without its descriptor");
+	CLEANUP(rel_fd_close) int fd = p->fds[--p->fd_count];
+	if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 ||
+	    st.st_size > (off_t)PROTO_LARGE_MAX)
+		return rel_err_set(err, REL_E_PROTOCOL, "a large message that is no memfd of up to %u bytes",
+		    PROTO_LARGE_MAX);
+	size_t len = (size_t)st.st_size, at = 0;
+	char *text = malloc(len);
+	if (text == NULL)
+		return rel_err_nomem(err);
+	while (at < len) {
+		ssize_t n = pread(fd, text + at, len - at, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			free(text);
+			return rel_err_set(err, REL_E_PROTOCOL, "a large message that is cut off");
+		}
+		at += (size_t)n;
+	}
+	*ret = text;
+	*ret_len = len;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ out */
+
 int
 proto_send_json(
     int sock, const char *name, json_t *body, const int *fds, size_t fd_count, struct rel_err *err)
@@ -72,10 +147,14 @@ proto_send_json(
 		n = json_dumpb(o, buf, sizeof(buf), JSON_COMPACT);
 	else if (o == NULL)
 		json_decref(body);
+	CLEANUP(rel_free_cleanup) char *large = n > sizeof(buf) ? malloc(n) : NULL;
+	if (large != NULL && json_dumpb(o, large, n, JSON_COMPACT) != n)
+		n = 0;
 	json_decref(o);
-	if (n == 0)
+	if (n == 0 || (n > sizeof(buf) && large == NULL))
 		return rel_err_nomem(err);
-	return send_packet(sock, buf, n, fds, fd_count, err);
+	return large != NULL ? send_large(sock, large, n, fds, fd_count, err)
+			     : send_packet(sock, buf, n, fds, fd_count, err);
 }
 
 int
@@ -87,6 +166,8 @@ proto_send_frame(int sock, const struct proto_frame *f, struct rel_err *err)
 		len = offsetof(struct proto_frame, text) + text + 1;
 	return send_packet(sock, f, len, NULL, 0, err);
 }
+
+/* ------------------------------------------------------------------ in */
 
 static void
 take_fds(struct msghdr *mh, struct proto_packet *p)
@@ -136,6 +217,14 @@ parse_json(const char *buf, size_t n, struct proto_packet *p, struct rel_err *er
 	return 0;
 }
 
+static int
+parse_large(struct proto_packet *p, struct rel_err *err)
+{
+	CLEANUP(rel_free_cleanup) char *text = NULL;
+	size_t len = 0;
+	return read_large(p, &text, &len, err) != 0 ? -1 : parse_json(text, len, p, err);
+}
+
 int
 proto_recv(int sock, struct proto_packet *ret, struct rel_err *err)
 {
@@ -167,6 +256,8 @@ proto_recv(int sock, struct proto_packet *ret, struct rel_err *err)
 		rc = rel_err_set(err, REL_E_PROTOCOL, "descriptors of a message were cut off");
 	else if ((unsigned char)buf[0] == PROTO_FRAME_MAGIC)
 		rc = parse_frame(buf, (size_t)n, &p, err);
+	else if ((unsigned char)buf[0] == PROTO_LARGE_MAGIC)
+		rc = parse_large(&p, err);
 	else
 		rc = parse_json(buf, (size_t)n, &p, err);
 	if (rc != 0) {

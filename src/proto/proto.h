@@ -5,7 +5,7 @@
  * ROOT/run/workers.sock  SOCK_SEQPACKET, one message a packet (relworker ↔ relupd): JSON objects with
  *                        one key, the message's name; file descriptors by SCM_RIGHTS; and, inside a
  *                        bracket, fixed binary frames (struct proto_frame).  The first byte tells
- *                        them apart: '{' or PROTO_FRAME_MAGIC.
+ *                        them apart: '{', PROTO_FRAME_MAGIC or PROTO_LARGE_MAGIC.
  *
  * Messages daemon → worker
  *  start    {worker, application, child, release, module, args:{…}, env:{…}, listeners:n,
@@ -51,7 +51,9 @@
 
 #define PROTO_WORKERS_SOCKET "workers.sock"
 #define PROTO_CONTROL_SOCKET "control.sock"
-#define PROTO_PACKET_MAX     (160u * 1024u) /* one worker message: below the default socket buffer */
+#define PROTO_PACKET_MAX     (160u * 1024u) /* one packet: below the default socket buffer */
+#define PROTO_LARGE_MAX      (16u * 1024u * 1024u) /* one message: what is longer than a packet lies in a
+                                                  memfd, the last of its descriptors */
 #define PROTO_FDS_MAX        64
 #define PROTO_LINE_MAX       (64u * 1024u)  /* one request line on the control socket */
 #define PROTO_REPLY_MAX      (16u * 1024u * 1024u)
@@ -110,6 +112,7 @@ enum proto_word_value proto_word_read(struct proto_word *w);
 
 /* ------------------------------------------------------------------ binary frames */
 #define PROTO_FRAME_MAGIC 0x01
+#define PROTO_LARGE_MAGIC 0x02        /* instead of the text: it lies in the last descriptor */
 #define PROTO_FRAME_TEXT  400
 
 enum proto_frame_kind {

@@ -56,7 +56,7 @@ on_call(struct worker *w, struct proto_packet *p)
 	char *text = proto_json_text(request, JSON_COMPACT);
 	json_t *body = text != NULL ? ask_module(w, id, text) : refused(id, "out of memory");
 	free(text);
-	/* 32: the message's name and braces around it */
+	/* What a client of relupd may be given; 32: the message's name and braces around it. */
 	if (body != NULL && json_dumpb(body, NULL, 0, JSON_COMPACT) > PROTO_PACKET_MAX - 32) {
 		json_decref(body);
 		body = refused(id, "the module's reply is too long");

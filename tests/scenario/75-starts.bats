@@ -102,3 +102,20 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	holds 'd["outcome"] == "upgraded"' 'd["workers"] == 2'
 	runs 0.1.1
 }
+
+# What a worker is told of them is longer than a packet of its socket.
+@test "an application of a thousand modules starts, and is upgraded" {
+	demo_root
+	local app names
+	names=$(printf ', m%s' {1..1000})
+	for app in "$ROOT"/lib/hello-0.1.0 "$ROOT"/lib/hello-0.1.1; do
+		sed -i -e "s/^modules: \[.*\(listener\|greeting\)/&$names/" "$app/app.yaml"
+		for name in m{1..1000}; do
+			ln "$ROOT/lib/hello-0.1.0/modules/greeting.so" "$app/modules/$name.so"
+		done
+	done
+	start_running
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}

@@ -257,10 +257,10 @@ START_TEST(limits_hold_on_both_sides)
 {
 	struct rel_err err = REL_ERR_INIT;
 	struct proto_packet p;
-	char *big = malloc(PROTO_PACKET_MAX + 1);
-	memset(big, ' ', PROTO_PACKET_MAX + 1);
+	char *big = malloc(PROTO_LARGE_MAX + 1);
+	memset(big, ' ', PROTO_LARGE_MAX + 1);
 	ck_assert_int_eq(proto_send_json(sock[0], "x",
-			     json_pack("{s:s#}", "t", big, PROTO_PACKET_MAX), NULL, 0, &err),
+			     json_pack("{s:s#}", "t", big, PROTO_LARGE_MAX), NULL, 0, &err),
 	    -1);
 	ck_assert_int_eq(err.code, REL_E_LIMIT);
 	rel_err_clear(&err);
@@ -275,6 +275,75 @@ START_TEST(limits_hold_on_both_sides)
 	ck_assert_int_eq(proto_recv(sock[1], &p, &err), 1);
 	proto_packet_fini(&p);
 	free(big);
+}
+END_TEST
+
+/* A text around the size of a packet, with descriptors: they come as they were sent, and no more. */
+START_TEST(larger_than_a_packet)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct proto_packet p;
+	size_t len = PROTO_PACKET_MAX - 16 + (size_t)_i * 2;
+	char *big = malloc(len + 1);
+	memset(big, 'a', len);
+	big[len] = '\0';
+	int fds[2] = {sock[0], sock[1]}, before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(before);
+	ck_assert_int_eq(proto_send_json(sock[0], "x", json_pack("{s:s}", "t", big), fds, 2, &err), 0);
+	ck_assert_int_eq(proto_recv(sock[1], &p, &err), 1);
+	ck_assert_str_eq(p.name, "x");
+	ck_assert_str_eq(json_string_value(json_object_get(p.body, "t")), big);
+	ck_assert_uint_eq(p.fd_count, 2);
+	proto_packet_fini(&p);
+	int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(before, after); /* nothing stays open */
+	close(after);
+	free(big);
+}
+END_TEST
+
+static void
+send_fd(const char *text, size_t len, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} c = {0};
+	struct iovec iov = {(void *)(uintptr_t)text, len};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		mh.msg_control = c.buf;
+		mh.msg_controllen = sizeof(c.buf);
+		struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cm), &fd, sizeof(int));
+	}
+	ck_assert_int_eq(sendmsg(sock[0], &mh, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* No descriptor, a pipe that nobody writes to, an empty memfd, one too large, one that is not JSON. */
+START_TEST(bad_large_messages_are_protocol_errors)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct proto_packet p;
+	int pipes[2], fd = -1;
+	ck_assert_int_eq(pipe(pipes), 0);
+	if (_i == 1)
+		fd = dup(pipes[0]);
+	if (_i >= 2)
+		fd = memfd_create("test", MFD_CLOEXEC);
+	if (_i == 3)
+		ck_assert_int_eq(ftruncate(fd, (off_t)PROTO_LARGE_MAX + 1), 0);
+	if (_i == 4)
+		ck_assert_int_eq(write(fd, "{\"a\":", 5), 5);
+	send_fd("\2", 1, fd);
+	ck_assert_int_eq(proto_recv(sock[1], &p, &err), -1);
+	ck_assert_int_eq(err.code, REL_E_PROTOCOL);
+	close(pipes[0]);
+	close(pipes[1]);
+	rel_fd_close(&fd);
 }
 END_TEST
 
@@ -434,6 +503,8 @@ main(void)
 	tcase_add_loop_test(p, garbage_is_a_protocol_error, 0, (int)NELEM(garbage));
 	tcase_add_test(p, wrong_frames_are_protocol_errors);
 	tcase_add_test(p, limits_hold_on_both_sides);
+	tcase_add_loop_test(p, larger_than_a_packet, 0, 16);
+	tcase_add_loop_test(p, bad_large_messages_are_protocol_errors, 0, 5);
 	tcase_add_test(p, too_many_descriptors_are_refused_and_closed);
 	tcase_add_test(p, nothing_there_and_nobody_there);
 	tcase_add_test(p, no_body_is_no_memory);
