@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -47,6 +48,8 @@ store_digest_fd(int from, int to, const char *what, char ret_hex[REL_DIGEST_LEN 
 {
 	unsigned char buf[65536];
 	uint64_t size = 0;
+	/* A hash needs no openssl.cnf, and what OPENSSL_CONF names must not load code into relupd. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	CLEANUP(md_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	if (ctx == NULL)
 		return rel_err_nomem(err);
