@@ -287,19 +287,20 @@ text_of(const json_t *o, const char *key)
 	return s != NULL ? s : "";
 }
 
-/* An operation of relupd is the one that was asked for.  Times there are whole seconds. */
+/* An operation of relupd is the one that was asked for: nobody but us asks in our name since we began. */
 static bool
-is_ours(const struct client *cl, const json_t *op, const char *at)
+is_ours(const struct client *cl, const json_t *op)
 {
-	char who[32], since[32];
+	char who[32];
 	const char *kind = text_of(op, "kind"), *by = text_of(op, "who");
 	const char *to = text_of(cl->rq->params, "version"); /* "": a rollback, which names none */
 	int n = snprintf(who, sizeof(who), "(uid %ld)", (long)geteuid());
 	size_t len = strlen(by);
-	rel_wall_print(cl->began, since, sizeof(since));
-	return (strcmp(kind, cl->rq->method) == 0 || strcmp(kind, "start") == 0) &&
+	json_int_t at = json_integer_value(json_object_get(op, "at_ns"));
+	return at >= (json_int_t)cl->began &&
+	    (strcmp(kind, cl->rq->method) == 0 || strcmp(kind, "start") == 0) &&
 	    (to[0] == '\0' || strcmp(text_of(op, "to"), to) == 0) && len >= (size_t)n &&
-	    strcmp(by + len - (size_t)n, who) == 0 && strcmp(text_of(op, at), since) >= 0;
+	    strcmp(by + len - (size_t)n, who) == 0;
 }
 
 static void
@@ -308,7 +309,7 @@ look_through(struct client *cl, const json_t *history)
 	size_t i;
 	json_t *op;
 	json_array_foreach (history, i, op) {
-		if (is_ours(cl, op, "at")) {
+		if (is_ours(cl, op)) {
 			cl->operation = json_integer_value(json_object_get(op, "operation"));
 			return;
 		}
@@ -338,7 +339,7 @@ find_again(struct client *cl, struct rel_err *err)
 	if (send_request(cl, "status", NULL, err) != 0)
 		return -1;
 	int rc = read_answer(cl, &status, err);
-	bool waits = rc == 1 && is_ours(cl, json_object_get(status, "operation"), "since");
+	bool waits = rc == 1 && is_ours(cl, json_object_get(status, "operation"));
 	json_decref(status);
 	if (rc != 1 || waits)
 		return rc;

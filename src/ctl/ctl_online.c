@@ -102,6 +102,7 @@ print_figures(FILE *f, const json_t *r)
 static void
 print_state(struct ctl *c, const json_t *r, const char *outcome)
 {
+	bool fails = json_array_size(json_object_get(r, "warnings")) > 0;
 	if (strcmp(outcome, "mixed") == 0)
 		fputs("state: neither finished nor taken back; `relctl status` says what runs what\n",
 		    c->err);
@@ -110,8 +111,9 @@ print_state(struct ctl *c, const json_t *r, const char *outcome)
 	else if (strcmp(text_of(r, "from"), text_of(r, "to")) == 0)
 		fputs("state: nothing was changed; `relctl status` says what runs\n", c->err);
 	else
-		fprintf(c->err, "state: everything runs %s%s\n", text_of(r, "from"),
-		    strcmp(outcome, "rolled_back") == 0 ? " again" : "; nothing was changed");
+		fprintf(c->err, "state: %s%s%s%s\n", fails ? "" : "everything runs ", text_of(r, "from"),
+		    fails ? " is in place" : "", strcmp(outcome, "rolled_back") == 0 ? " again"
+		    : "; nothing was changed");
 	json_t *killed = json_object_get(r, "killed");
 	for (size_t i = 0; i < json_array_size(killed); i++)
 		fprintf(c->err, "killed and started again: %s\n",

@@ -86,6 +86,7 @@ struct daemon {
 	size_t descriptors;           /* that the release needs; 0: none runs */
 	json_t *recovered;            /* {worker: hello.operation} while recovering; owned */
 	wall_ns_t started;
+	mono_ns_t left_until;         /* what proc_end_left() asked to end is killed then */
 };
 
 /* daemon.c */
@@ -123,6 +124,8 @@ int proc_watch(struct daemon *d, struct sup_worker *w, pid_t pid, uint64_t start
     struct rel_err *err) RTE_MUST_CHECK;
 void proc_kill(struct daemon *d, struct sup_worker *w, int sig);
 void proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after);
+/* Ends what an earlier relupd left running, and waits for it; nothing of it is known to d->sup. */
+int proc_end_left(struct daemon *d, struct rel_err *err) RTE_MUST_CHECK;
 void proc_free(struct daemon *d, struct sup_worker *w);
 
 /* pids.c */
@@ -223,6 +226,7 @@ void op_poke(struct daemon *d);
 void op_stopped(struct daemon *d); /* all workers that were told to have ended */
 void op_free(struct daemon *d);
 json_t *op_json(const struct daemon *d); /* for status; null where none */
+bool op_is_first(const struct daemon *d);   /* the first start of a release on this root */
 bool op_in_bracket(const struct daemon *d); /* workers stand still: nothing may take time now */
 /* Goes on with what an earlier relupd left unfinished; workers' hellos were collected in *states:
  * {worker: hello.operation}. */

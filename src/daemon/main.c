@@ -114,6 +114,7 @@ run(const char *root, int foreground)
 	struct rel_err err = REL_ERR_INIT;
 	d.ready_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error as a full disk is */
 	limits_raise();
 	disown_descriptors();
 	ready_init(&d);

@@ -20,9 +20,9 @@ op_json(const struct daemon *d)
 	char at[32];
 	if (op == NULL)
 		return json_null();
-	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:s, s:o}", "operation", (json_int_t)op->id,
+	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:o}", "operation", (json_int_t)op->id,
 	    "kind", op->kind, "from", op->from, "to", op->to, "who", proto_text_json(op->who), "since",
-	    rel_wall_print(op->at, at, sizeof(at)), "phase", op->phase, "text", proto_text_json(op->text));
+	    rel_wall_print(op->at, at, sizeof(at)), "at_ns", (json_int_t)op->at, "phase", op->phase, "text", proto_text_json(op->text));
 }
 
 static void
@@ -303,7 +303,7 @@ take_waiting(struct operation *op, struct exec_worker **list, size_t *n)
 {
 	for (size_t i = 0; i < sup_count(op->d->sup); i++) {
 		struct sup_worker *w = sup_at(op->d->sup, i);
-		if (w->state != SUP_WAITING)
+		if (w->state != SUP_WAITING && !sup_worker_fails(w))
 			continue;
 		struct exec_worker *x = &(*list)[*n];
 		*x = (struct exec_worker){.ref = w, .name = w->name, .down = true};
@@ -613,13 +613,14 @@ op_gone(struct daemon *d, struct sup_worker *w)
 	if (d->op == NULL || d->op->x == NULL || d->op->ended)
 		return;
 	char how[64];
-	/* What the upgrade did to a worker does not use up its restarts; one that dies again while
-	 * the operation waits for it to run does. */
+	/* What the upgrade did to a worker does not use up its restarts, and it runs again whatever its type;
+	 * one that dies again while the operation waits for it to run is as any other. */
 	enum exec_death death = sup_exit_fault(&w->last_exit) ? EXEC_DEATH_FAULT
-	    : w->last_exit.known && w->last_exit.signal == 0  ? EXEC_DEATH_EXIT
-							       : EXEC_DEATH_OUTSIDE;
+	    : !w->last_exit.known			      ? EXEC_DEATH_UNKNOWN
+	    : w->last_exit.signal == 0			      ? EXEC_DEATH_EXIT
+							      : EXEC_DEATH_OUTSIDE;
 	if (exec_gone(d->op->x, w, death, sup_exit_print(&w->last_exit, how, sizeof(how))))
-		w->restart_free = true;
+		w->restart_free = w->replaced = true;
 }
 
 void

@@ -62,13 +62,6 @@ take_back(struct operation *op, const struct sup_worker *w)
 	uv_timer_start(&op->timer, on_take_back, 0, 0);
 }
 
-/* One that is not started again and never ran has not started either. */
-static bool
-fails(const struct sup_worker *w)
-{
-	return sup_worker_fails(w) || (w->state == SUP_ENDED && !w->ran_once);
-}
-
 static void
 on_wait_over(uv_timer_t *t)
 {
@@ -88,7 +81,7 @@ op_first_poke(struct operation *op)
 	if (s == NULL || op->taking_back)
 		return;
 	for (size_t i = 0; i < sup_count(s); i++) {
-		if (fails(sup_at(s, i))) {
+		if (sup_worker_fails(sup_at(s, i))) {
 			take_back(op, sup_at(s, i));
 			return;
 		}
@@ -101,6 +94,12 @@ op_first_poke(struct operation *op)
 		op->running = running;
 		uv_timer_start(&op->timer, on_wait_over, (uint64_t)(FIRST_WAIT / DUR_MS), 0);
 	}
+}
+
+bool
+op_is_first(const struct daemon *d)
+{
+	return d->op != NULL && d->op->first;
 }
 
 void

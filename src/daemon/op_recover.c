@@ -264,7 +264,12 @@ op_abandon(struct daemon *d)
 	if (store_op_unfinished(d->store, unfinished_one, &u, &err) <= 0)
 		return;
 	json_decref(u.script);
+	if (proc_end_left(d, &err) != 0)
+		daemon_log(d, "error", u.kind, "workers of the interrupted start: %s", err.text);
+	rel_err_clear(&err);
 	json_t *result = op_unchanged_result(u.to);
+	json_object_set_new(result, "operation", json_integer((json_int_t)u.id));
+	json_object_set_new(result, "from", json_string(u.from));
 	rel_err_set(&err, REL_E_CUT_SHORT, "relupd ended in the middle of the operation");
 	json_object_set_new(result, "error", proto_err_json(&err));
 	CLEANUP(rel_free_cleanup) char *text = proto_json_text(result, JSON_COMPACT);

@@ -8,6 +8,8 @@
 
 #include "daemon/op_priv.h"
 
+#define WARNINGS_MAX 10 /* of workers, in a result */
+
 static int
 w_send_json(void *ctx, struct exec_worker *w, const char *name, json_t *body, const int *fds,
     size_t n)
@@ -128,11 +130,34 @@ warn_of_probation(struct operation *op, json_t *result)
 	return json_object_set_new(result, "warnings", json_pack("[s]", text));
 }
 
+/* The old release is in place, but not all of it ran before, or does now. */
+static int
+warn_of_absent(struct operation *op, json_t *result)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; op->d->sup != NULL && i < sup_count(op->d->sup); i++) {
+		const struct sup_worker *w = sup_at(op->d->sup, i);
+		char text[REL_WORKER_MAX + sizeof(w->why) + 24];
+		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w);
+		if (sup_worker_runs(w) || ended || json_array_size(list) == WARNINGS_MAX)
+			continue;
+		snprintf(text, sizeof(text), "%s does not run%s%s", w->name, w->why[0] != '\0' ? ": " : "", w->why);
+		json_array_append_new(list, proto_text_json(text));
+	}
+	if (list == NULL)
+		return -1;
+	if (json_array_size(list) > 0)
+		return json_object_set_new(result, "warnings", list);
+	json_decref(list);
+	return 0;
+}
+
 int
 op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
 {
 	struct store_current cur;
-	if (o == EXEC_UPGRADED && result != NULL && warn_of_probation(op, result) != 0)
+	if (result != NULL && (o == EXEC_UPGRADED ? warn_of_probation(op, result)
+						  : warn_of_absent(op, result)) != 0)
 		return rel_err_nomem(err);
 	if (store_current_get(op->d->store, &cur, err) != 0)
 		return -1;
@@ -168,7 +193,7 @@ w_runs(void *ctx, struct exec_worker *w)
 {
 	const struct sup_worker *sw = w->ref;
 	(void)ctx;
-	return sup_worker_runs(sw) || sw->state == SUP_ENDED;
+	return sup_worker_runs(sw) || (sw->state == SUP_ENDED && !sup_worker_fails(sw));
 }
 
 static bool

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
+
+#define LEFT_WAIT (2 * DUR_S) /* between SIGTERM and SIGKILL of all that is nobody's: who waits for
+                                 relupd to come back waits 10 s */
 
 struct proc {
 	struct daemon *d;
@@ -325,4 +329,66 @@ proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after)
 	uv_timer_stop(&p->timer);
 	if (after >= 0)
 		uv_timer_start(&p->timer, on_timer, (uint64_t)((after + DUR_MS - 1) / DUR_MS), 0);
+}
+
+/* ------------------------------------------------------------------ what is nobody's */
+
+/* -1: it is gone, or it cannot be held; a pid that is another's by now is never signalled. */
+static int
+hold_left(pid_t pid, uint64_t start_time)
+{
+	bool lives = false;
+	struct rel_err err = REL_ERR_INIT;
+	int fd = (int)pidfd_open(pid, 0);
+	if (fd >= 0 && (pids_lives(pid, start_time, &lives, &err) != 0 || !lives))
+		rel_fd_close(&fd);
+	return fd;
+}
+
+static int
+ask_left(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err)
+{
+	(void)row;
+	(void)err;
+	CLEANUP(rel_fd_close) int fd = hold_left(pid, start_time);
+	if (fd >= 0 && pidfd_send_signal(fd, SIGTERM, NULL, 0) == 0)
+		daemon_log(d, "warning", worker, "pid %ld is of a start that was interrupted: it is ended", (long)pid);
+	return 0;
+}
+
+static bool
+wait_left(int pidfd, mono_ns_t until)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	for (;;) {
+		dur_ns_t left = until - rel_mono_now();
+		int n = poll(&p, 1, left > 0 ? (int)(left / DUR_MS) + 1 : 0);
+		if (n > 0)
+			return true;
+		if (n == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+static int
+end_left(struct daemon *d, const char *worker, pid_t pid, uint64_t start_time, size_t row,
+    struct rel_err *err)
+{
+	CLEANUP(rel_fd_close) int fd = hold_left(pid, start_time);
+	if (fd >= 0 && !wait_left(fd, d->left_until)) {
+		pidfd_send_signal(fd, SIGKILL, NULL, 0);
+		if (!wait_left(fd, rel_mono_now() + LEFT_WAIT))
+			return rel_err_set(err, REL_E_WORKER_SILENT, "%s: pid %ld does not end", worker, (long)pid);
+	}
+	pids_remove(d->pids, row);
+	return 0;
+}
+
+int
+proc_end_left(struct daemon *d, struct rel_err *err)
+{
+	/* All are asked before the first is waited for. */
+	d->left_until = rel_mono_now() + LEFT_WAIT;
+	return pids_each(d->pids, d, ask_left, err) != 0 ? -1 : pids_each(d->pids, d, end_left, err);
 }

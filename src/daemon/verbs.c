@@ -122,7 +122,8 @@ verb_status(const struct verb_call *v)
 		answer(v, NULL, &err);
 		return;
 	}
-	json_t *release = d->rls == NULL ? json_null()
+	/* One that is started the first time, and may be taken back, is not in place yet. */
+	json_t *release = d->rls == NULL || op_is_first(d) ? json_null()
 	    : json_pack("{s:s, s:s, s:s}", "name", d->rls->sys->release->release, "version",
 		  d->rls->sys->release->version, "state", "permanent");
 	char since[32];
@@ -212,8 +213,9 @@ history_one(void *ctx, const struct store_op *op)
 		reason = json_incref(json_object_get(error, "message"));
 	if (result != NULL && json_object_get(result, "longest_pause_us") != NULL)
 		pause = json_incref(json_object_get(result, "longest_pause_us"));
-	int rc = append(past->list, json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:s?, s:o, s:o}",
-	    "operation", (json_int_t)op->id, "at", rel_wall_print(op->at, at, sizeof(at)), "who",
+	int rc = append(past->list, json_pack("{s:I, s:s, s:I, s:o, s:s, s:s, s:s, s:s?, s:o, s:o}",
+	    "operation", (json_int_t)op->id, "at", rel_wall_print(op->at, at, sizeof(at)), "at_ns",
+	    (json_int_t)op->at, "who",
 	    proto_text_json(op->who), "kind", op->kind, "from", op->from, "to", op->to, "outcome", op->outcome,
 	    "longest_pause_us", pause, "reason", reason), past->err);
 	json_decref(result);

@@ -172,7 +172,8 @@ bool exec_reconnected(struct exec *x, void *ref, const json_t *state);
 /* A worker's process is gone.  True: it took part, so that its end counts as the operation's and not as
  * a restart of its own. */
 enum exec_death {
-	EXEC_DEATH_OUTSIDE,           /* somebody killed it, or it is not known how it ended */
+	EXEC_DEATH_OUTSIDE,           /* somebody killed it */
+	EXEC_DEATH_UNKNOWN,           /* its status went to an earlier relupd */
 	EXEC_DEATH_EXIT,              /* it called exit */
 	EXEC_DEATH_FAULT,             /* by a fault signal: it died of itself */
 };

@@ -142,6 +142,15 @@ rehearsal_ended(struct exec *x, struct exec_worker *w)
 	rehearse_some(x);
 }
 
+/* Not relupd is busy, but a worker that has not ended what was over for the others. */
+static void
+hint_if_held(struct rel_err *err)
+{
+	if (err->code == REL_E_BUSY)
+		rel_err_hint(err, "it still loads code of that operation: try again, or, where a constructor of "
+				  "the code hangs, `kill -KILL` its pid, see `relctl status`");
+}
+
 static void
 on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 {
@@ -168,6 +177,7 @@ on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 			    w->name, result, module != NULL && module[0] != '\0' ? module : "",
 			    module != NULL && module[0] != '\0' ? ": " : "",
 			    text != NULL ? text : "no reason given");
+	hint_if_held(&err);
 	if (err.code == REL_OK && (result == NULL || strcmp(result, "ok") != 0))
 		rel_err_set(&err, REL_E_PROTOCOL, "%s answered the rehearsal with nonsense", w->name);
 	if (err.code != REL_OK)
@@ -215,7 +225,8 @@ steps_begin(struct exec *x)
 	if (FAULT(EXEC_PREPARED))
 		exec_say(x, "warning", "fault point after prepare");
 	if (!x->recovering && deserted(x)) {
-		exec_end(x);
+		x->changed = x->undoing = true; /* what they served is lost, whoever ended them */
+		exec_settle(x);
 		return;
 	}
 	if (x->script->step_count > 0)
@@ -325,6 +336,7 @@ on_prepared(struct exec *x, struct exec_worker *w, const json_t *body)
 		struct rel_err err = REL_ERR_INIT;
 		rel_err_set(&err, code != REL_OK ? code : REL_E_BAD_MODULE, "%s: %s", w->name,
 		    text != NULL ? text : "cannot prepare the new code");
+		hint_if_held(&err);
 		exec_fail(x, &err);
 		w->stranded = x->recovering;
 	}
@@ -523,7 +535,8 @@ exec_reconnected(struct exec *x, void *ref, const json_t *state)
 	return true;
 }
 
-/* Its answer will not come.  What it did itself it did in the new code's constructors. */
+/* Its answer will not come.  What it did itself it did in the new code's constructors: the others are
+ * not waited for, since it does not start before the end. */
 static void
 prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const char *how)
 {
@@ -534,6 +547,7 @@ prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const
 		rel_err_set(&err, REL_E_WORKER_DIED, "%s %s while it loaded the new code", w->name, how);
 		exec_fail(x, &err);
 		x->changed = true;
+		x->waiting = 0;
 	}
 	prepare_ended(x);
 }

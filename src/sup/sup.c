@@ -265,7 +265,7 @@ sup_worker_runs(const struct sup_worker *w)
 bool
 sup_worker_fails(const struct sup_worker *w)
 {
-	return w->state == SUP_WAITING && w->failed;
+	return (w->state == SUP_WAITING && w->failed) || (w->state == SUP_ENDED && w->ran_from == 0);
 }
 
 bool

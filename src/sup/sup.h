@@ -132,7 +132,8 @@ void sup_exited(struct sup *s, struct sup_worker *w, const struct sup_exit *how)
 void sup_replace(struct sup *s, struct sup_worker *w);
 /* Ready, and its process is neither gone nor on its way out. */
 bool sup_worker_runs(const struct sup_worker *w);
-/* It ended more often than its supervisor allows, and waits with back-off. */
+/* It ended more often than its supervisor allows, and waits with back-off; or it did not start and is of
+ * a type that is not started again. */
 bool sup_worker_fails(const struct sup_worker *w);
 bool sup_all_running(const struct sup *s);
 

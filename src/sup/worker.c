@@ -113,6 +113,9 @@ restart(struct sup *s, struct sup_worker *w)
 	bool again = w->replaced || to_be_restarted(w), free_of_charge = w->restart_free;
 	w->replaced = w->restart_free = false;
 	if (!again) {
+		char text[64];
+		if (w->why[0] == '\0')
+			rel_text_copy(w->why, sizeof(w->why), sup_exit_print(&w->last_exit, text, sizeof(text)));
 		enter(s, w, SUP_ENDED);
 		sup_advance(s);
 		return;
@@ -317,6 +320,8 @@ sup_replace(struct sup *s, struct sup_worker *w)
 	if (w->pid == 0) { /* the next start takes the map as it is; who waits for it waits no longer */
 		w->failed = false;
 		w->backoff = 0;
+		if (w->state == SUP_ENDED)
+			enter(s, w, SUP_WAITING);
 		if (w->state == SUP_WAITING)
 			s->ops->timer(s->ctx, w, 0);
 		return;

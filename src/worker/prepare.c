@@ -211,10 +211,11 @@ worker_finish(struct worker *w, json_t *body)
 	json_t *release = json_object_get(body, "release");
 	if (w->rehearsal != NULL && w->rehearsal->operation == json_integer_value(id))
 		worker_rehearse_drop(w);
-	if (w->op != NULL && w->op->loading) {
+	/* When the thread is through.  One of another operation, which was refused here, ends nothing. */
+	if (w->op != NULL && w->op->loading && w->op->id == json_integer_value(id)) {
 		json_decref(w->op->finish);
 		w->op->finish = json_incref(body);
-		return; /* when the thread is through */
+		return;
 	}
 	json_t *unmappable = json_array();
 	if (w->op == NULL || w->op->id == json_integer_value(id))

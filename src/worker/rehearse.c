@@ -114,12 +114,12 @@ rehearse_child(struct worker *w, json_t *body)
 /* ------------------------------------------------------------------ the worker */
 static void
 answer(struct worker *w, int64_t operation, const char *result, const struct rehearsal *r,
-    const char *text)
+    enum rel_ecode code, const char *text)
 {
 	worker_link_send(w, "rehearsed",
 	    json_pack("{s:I, s:s, s:s*, s:s, s:o, s:I, s:I}", "operation", (json_int_t)operation,
 		"result", result, "code",
-		r != NULL && r->code != REL_OK ? rel_err_name(r->code) : NULL, "module",
+		code != REL_OK ? rel_err_name(code) : NULL, "module",
 		r != NULL ? r->module : "", "text",
 		proto_text_json(text), "fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
 		"change_us", (json_int_t)(r != NULL ? r->change_us : 0)));
@@ -165,8 +165,11 @@ begin(struct worker *w, json_t *body, struct rel_err *err)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: %s", je.text);
 	if (deadline < 0 || deadline > INT64_MAX / 4 / DUR_MS)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: its deadline is out of range");
-	if (w->rehearsal != NULL || w->op != NULL)
-		return rel_err_set(err, REL_E_BUSY, "another operation is going on in this worker");
+	if (w->op != NULL)
+		return rel_err_set(err, REL_E_BUSY, "operation %jd is still held here", (intmax_t)w->op->id);
+	if (w->rehearsal != NULL)
+		return rel_err_set(err, REL_E_BUSY, "operation %jd is still rehearsed here",
+		    (intmax_t)w->rehearsal->operation);
 	struct rehearsal *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return rel_err_nomem(err);
@@ -186,7 +189,7 @@ worker_rehearse(struct worker *w, struct proto_packet *p)
 		return; /* worker_rehearse_reap() answers */
 	if (err.code != REL_E_BUSY)
 		worker_rehearse_drop(w);
-	answer(w, json_integer_value(json_object_get(p->body, "operation")), "refused", NULL,
+	answer(w, json_integer_value(json_object_get(p->body, "operation")), "refused", NULL, err.code,
 	    err.text);
 }
 
@@ -257,7 +260,7 @@ worker_rehearse_reap(struct worker *w)
 	conclude(r, &si);
 	w->rehearsal = NULL;
 	release(r); /* before the answer: who asks again at once finds the worker as it was */
-	answer(w, r->operation, r->result, r, r->text);
+	answer(w, r->operation, r->result, r, r->code, r->text);
 	free(r);
 }
 

@@ -45,6 +45,66 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	dies_of_the_new_code exit 'exited with status 3' 3
 }
 
+# Its status went to the relupd that is gone: not known how it ended, and still no `unchanged`.
+@test "new code that aborts in a constructor, in workers that were adopted" {
+	begin abort 2
+	end KILL
+	start_running 2
+	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never
+	holds 'd["outcome"] == "rolled_back"' '"while it loaded the new code" in d["error"]["message"]'
+	end_well 2
+}
+
+# A worker that dies of an upgrade runs again, though its type says never.
+@test "a temporary worker that the new code took down runs again in the old release" {
+	demo_root
+	wicked abort
+	edit_apps 's/^    - id: listener$/&\n      restart: temporary/'
+	start_running
+	expect 5 relctl upgrade 0.1.1-crash --rehearse never
+	warns 'state: everything runs 0.1.0 again'
+	end_well 1
+}
+
+@test "a worker that hangs in a constructor of new code serves on, ends when told to, and takes the next upgrade when it is through" {
+	demo_root
+	wicked hang
+	export WICKED_GO=$WORK/go
+	start_running
+	remember
+	relctl upgrade 0.1.1-crash --rehearse never >"$WORK/out" 2>&1 &
+	await_log 'prepare: loading'
+	tool busy "$(pid_of hello/listener/0)"
+	end KILL
+	wait %1 || true
+	start
+	expect 1 relctl attach
+	warns 'unchanged'
+	await_running 1
+	[ "$(tool ask "$PORT")" = "${HEY[0.1.0]}" ]
+	expect 1 relctl upgrade 0.1.1 --rehearse never
+	warns 'operation 1 is still held here' 'hint: it still loads code of that operation'
+	expect 1 relctl upgrade 0.1.1
+	warns 'operation 1 is still held here' 'hint: it still loads code of that operation'
+	touch "$WORK/go"
+	local i
+	for ((i = 0; i < 600; i++)); do
+		relctl upgrade 0.1.1 >/dev/null 2>&1 && break
+	done
+	runs 0.1.1
+	rm "$WORK/go"
+	expect 0 relctl downgrade 0.1.0
+	local pid
+	pid=$(pid_of hello/listener/0)
+	relctl upgrade 0.1.1-crash --rehearse never >"$WORK/out" 2>&1 &
+	await_log 'crash: prepare: loading'
+	tool busy "$pid"
+	kill -TERM "$pid"
+	tool gone "$pid"
+	wait %1 || [ $? -eq 5 ]
+	end_well 1
+}
+
 @test "a callback module without init is no target of an upgrade" {
 	begin no_init
 	remember
@@ -83,6 +143,31 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	runs 0.1.0
 }
 
+@test "relupd is killed in the middle of a first start: nothing of it is left, and a good release starts" {
+	bare_root
+	wicked refuse
+	sed -i 's/^      count: .*//; s/^    - id: listener$/&\n      count: 3/' "$ROOT"/lib/hello-0.1.1-hang/app.yaml
+	rm "$ROOT/lib/hello-0.1.1-hang/modules/listener.so"
+	cp "$build/tests/scenario/.libs/wicked_hang.so" "$ROOT/lib/hello-0.1.1-hang/modules/listener.so"
+	start
+	relctl upgrade 0.1.1-hang >"$WORK/out" 2>&1 &
+	local end=$((SECONDS + 60)) pids
+	until [ "$(relctl status | grep -c '^hello/listener/[0-9] .*starting')" = 3 ]; do
+		[ "$SECONDS" -lt "$end" ] || fail "not all are starting" "$(relctl status)" || return
+	done
+	expect 3 relctl -o json status
+	holds 'd["release"] is None' 'len(d["workers"]) == 3'
+	pids=$(workers | cut -d' ' -f2)
+	end KILL
+	start
+	wait %1 || true
+	# shellcheck disable=SC2086 # several
+	tool gone $pids
+	grep -q 'unchanged' "$WORK/out"
+	expect 0 relctl upgrade 0.1.0
+	runs 0.1.0
+}
+
 # The release that runs fails in all its workers: the next one mends it, or is no better.
 @test "an upgrade of a release whose workers all fail waits for the new ones" {
 	demo_root 2
@@ -98,6 +183,8 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	holds 'd["outcome"] == "unchanged"' '"2 of 2 workers fail" in d["error"]["message"]'
 	expect 5 relctl -o json upgrade 0.1.1-crash --rehearse never
 	holds 'd["outcome"] == "rolled_back"' 'd["error"]["code"] == "start_failed"'
+	expect 5 relctl upgrade 0.1.1-crash --rehearse never
+	warns 'state: 0.1.0 is in place again'
 	expect 0 relctl -o json upgrade 0.1.1
 	holds 'd["outcome"] == "upgraded"' 'd["workers"] == 2'
 	runs 0.1.1

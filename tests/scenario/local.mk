@@ -28,7 +28,7 @@ tests_scenario_wordy_la_CFLAGS = $(hello_cflags)
 tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
 
 # Listeners that bring their worker down, each in its way.
-wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
+wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
 	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la
 check_LTLIBRARIES += $(wicked)
 tests_scenario_wicked_abort_la_SOURCES = tests/scenario/wicked.c
@@ -47,6 +47,10 @@ tests_scenario_wicked_no_init_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_no_init_la_CPPFLAGS = $(hello_cppflags) -DWICKED_NO_INIT
 tests_scenario_wicked_no_init_la_CFLAGS = $(hello_cflags)
 tests_scenario_wicked_no_init_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_hang_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_hang_la_CPPFLAGS = $(hello_cppflags) -DWICKED_HANG
+tests_scenario_wicked_hang_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_hang_la_LDFLAGS = $(hello_ldflags)
 tests_scenario_wicked_later_la_SOURCES = tests/scenario/wicked_later.c $(hello_listener_common) \
 	releases/hello/state-0.1.1.h
 tests_scenario_wicked_later_la_CPPFLAGS = $(hello_cppflags) -DLISTENER_VSN='"0.1.1-crash"'

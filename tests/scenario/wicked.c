@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners of release 0.1.1-crash that bring their worker down: in a constructor (WICKED_ABORT,
- * WICKED_EXIT), in init (WICKED_REFUSE), or because they have none (WICKED_NO_INIT).  Used by 75-starts.bats.
+ * WICKED_EXIT, WICKED_HANG: until the file is there that WICKED_GO names), in init (WICKED_REFUSE), or because they have none (WICKED_NO_INIT).  Used by 75-starts.bats.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <relworker.h>
 
-#if defined(WICKED_ABORT) || defined(WICKED_EXIT)
+#if defined(WICKED_ABORT) || defined(WICKED_EXIT) || defined(WICKED_HANG)
 __attribute__((constructor)) static void
 begin(void)
 {
-#ifdef WICKED_ABORT
+#if defined(WICKED_ABORT)
 	abort();
+#elif defined(WICKED_HANG)
+	for (volatile unsigned turns = 0; getenv("WICKED_GO") == NULL || access(getenv("WICKED_GO"), F_OK) != 0; turns++)
+		continue;
 #else
 	_exit(3);
 #endif

@@ -49,10 +49,26 @@ START_TEST(all_die_before_any_pause)
 	}
 	world_start(w);
 	world_check(w);
-	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK); /* and told when they run again */
 	ck_assert_int_eq(w->err.code, REL_E_WORKER_DIED);
 	ck_assert_msg(strstr(w->err.text, "no worker lives that it concerns") != NULL, "%s", w->err.text);
 	ck_assert_uint_eq(w->fakes[0].starts, 1);
+	world_free(w);
+}
+END_TEST
+
+/* It stays down until the end, so that nobody waits for those that load slowly. */
+START_TEST(dies_while_others_load)
+{
+	struct world *w = world_unrehearsed("gl", 3);
+	w->fakes[0].prepare = ANSWER_MUTE;
+	w->fakes[1].prepare = ANSWER_DIE_OF_IT;
+	mono_ns_t began = w->now;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
+	ck_assert_int_lt(w->now - began, DUR_S);
+	ck_assert_uint_eq(w->fakes[1].starts, 1);
 	world_free(w);
 }
 END_TEST
@@ -144,6 +160,7 @@ main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, dies_of_the_new_code, 0, 3);
 	tcase_add_loop_test(t, all_die_before_any_pause, 0, 3);
+	tcase_add_test(t, dies_while_others_load);
 	tcase_add_loop_test(t, settle_to_mixed, 0, 2);
 	tcase_add_loop_test(t, does_not_start_in_the_new, 0, 2);
 	tcase_add_loop_test(t, bystander_stays_down, 0, 2);
