@@ -95,12 +95,12 @@ check(struct ctl *c, const struct ctl_args *a)
 }
 
 /* ------------------------------------------------------------------ appup make */
-/* A shell that redirects the draft into the file has emptied it before. */
+/* A shell that redirects the draft into the file has emptied it before.  What is no file has no bytes either. */
 static void
 load_appup(struct compare_side *s, struct doc_problems *p)
 {
 	struct stat st;
-	if (fstatat(s->fd, "appup.yaml", &st, 0) == 0 && st.st_size == 0)
+	if (fstatat(s->fd, "appup.yaml", &st, 0) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
 		return;
 	compare_side_appup(s, p);
 }
