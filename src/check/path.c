@@ -99,13 +99,12 @@ root(const char *path, struct doc_problems *p)
 static void
 module_file(const char *path, struct doc_problems *p)
 {
-	struct elf_module *m = NULL;
+	CLEANUP(elf_module_close) struct elf_module *m = NULL;
 	struct rel_err err = REL_ERR_INIT;
-	if (elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
+	if (compare_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+		doc_problem(p, &(struct rel_pos){.file = path}, err.code, "%s", err.text);
 	else
 		check_module(path, NULL, m, p);
-	elf_module_close(&m);
 }
 
 static void
