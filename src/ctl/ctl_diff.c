@@ -327,6 +327,8 @@ diff(struct ctl *c, const struct ctl_args *a)
 		doc_problem(&d.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL && c->format == CTL_JSON)
 		status = ctl_json(c, json_incref(v)) != 0 ? 1 : status;
+	else if (v != NULL && ctl_json_plain(v) != 0)
+		doc_problem(&d.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL)
 		print_text(c->out, v);
 	json_decref(v);

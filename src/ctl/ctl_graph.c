@@ -221,6 +221,8 @@ graph(struct ctl *c, const struct ctl_args *a)
 	}
 	if (v != NULL && c->format == CTL_JSON)
 		status = ctl_json(c, json_incref(v));
+	else if (v != NULL && ctl_json_plain(v) != 0)
+		doc_problem(&g.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL && ctl_args_has(a, O_DOT))
 		print_dot(c->out, v);
 	else if (v != NULL)
