@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,7 +100,7 @@ library_has(const char *library, const char *symbol)
 	struct elf_module *m = NULL;
 	struct rel_err err = REL_ERR_INIT;
 	bool has = false;
-	if (!find_by_default(library, path, sizeof(path)) || elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+	if (!find_by_default(library, path, sizeof(path)) || elf_library_open(path, &m, &err) != 0)
 		return false;
 	for (size_t i = 0; !has && i < elf_module_facts(m)->exports.count; i++)
 		has = strcmp(elf_module_facts(m)->exports.list[i].name, symbol) == 0;

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ RELCTL = os.path.join(BUILD, "relctl")
 MEMORY = 64 * 1024  # KiB
 SECONDS = 60        # nothing comes near it; it is for what would never end
 NODES = 50000
+MODULE_MAX = 24 * 1024 * 1024
 RELUP_NODES, RELUP_MEMORY = 4000000, 1024 * 1024  # KiB
 
 OLD, NEW = "lib/hello-0.1.0", "lib/hello-0.1.1"
@@ -304,14 +306,40 @@ class Tests:
         with open(self.path(MODULE), "rb") as f:
             whole = f.read()
 
-        def long(path):
-            self.writer(whole[:len(whole) // 2])(path)
-            os.truncate(path, 1 << 32)
+        def padded(length, size):
+            def put(path):
+                self.writer(whole[:length])(path)
+                os.truncate(path, size)
+            return put
         bodies = {f"a module of which {size} bytes are left": self.writer(whole[:size])
                   for size in (0, 1, 4, 16, 63, 64, 100, 1000, len(whole) // 2, len(whole) - 1)}
-        bodies["half a module and 4 GiB of nothing"] = long
+        bodies["half a module and 4 GiB of nothing"] = padded(len(whole) // 2, 1 << 32)
+        for size in (512 * 1024 * 1024, MODULE_MAX + 1):
+            bodies[f"a module that is padded to {size} bytes"] = padded(len(whole), size)
         for title, put in bodies.items():
             self.verdict(title, self.seated(MODULE, put, MODULE_COMMANDS, where=re.escape(MODULE), statuses=(1, 10)))
+        self.verdict("a module of the largest size", self.seated(
+            MODULE, padded(len(whole), MODULE_MAX), MODULE_COMMANDS, where="", statuses=(0,)))
+
+    def many_names(self):
+        """A module with 200,000 variables of the same long name: one text in the file, many in what is told."""
+        with open(self.path(MODULE), "rb") as f:
+            whole = f.read()
+        sections, = struct.unpack_from("<Q", whole, 40)
+        size, count, _ = struct.unpack_from("<HHH", whole, 58)
+        heads = [list(struct.unpack_from("<IIQQQQIIQQ", whole, sections + i * size)) for i in range(count)]
+        table = next(h for h in heads if h[1] == 2)  # SHT_SYMTAB
+        bss = next(i for i, h in enumerate(heads) if h[1] == 8 and h[2] == 3)  # SHT_NOBITS, written to
+        names = b"\0" + b"n" * 4000 + b"\0"
+        symbols = struct.pack("<IBBHQQ", 1, 0x11, 0, bss, heads[bss][3], 1) * 200000
+        texts = heads[table[6]]
+        texts[4], texts[5] = len(whole), len(names)
+        table[4], table[5] = len(whole) + len(names), len(symbols)
+        body = bytearray(whole)
+        for i, h in enumerate(heads):
+            struct.pack_into("<IIQQQQIIQQ", body, sections + i * size, *h)
+        self.verdict("a module with 200,000 long names", self.seated(
+            MODULE, self.writer(bytes(body) + names + symbols), MODULE_COMMANDS, where=re.escape(MODULE)))
 
     def generated(self):
         """A generated relup.json may be large, and its tree then takes what it needs; what is refused by its
@@ -340,7 +368,7 @@ class Tests:
 
     def all(self):
         for part in (self.whole, self.documents, self.names, self.arguments, self.cut_documents, self.no_files,
-                     self.modules, self.generated):
+                     self.modules, self.many_names, self.generated):
             part()
         print(f"# {self.runs} runs, at most {self.most} KiB and {self.slowest:.2f} s of processor")
         print(f"1..{self.count}")
