@@ -522,6 +522,15 @@ class Tests:
         kept = [x for x in partial.splitlines() if x not in out.splitlines()]
         self.verdict("what is missing is added, a person's lines stay", status == 0 and kept == [] and
                      out.count("load_module: {module: l}") == 2 and "# mine" in out, out + err)
+        waive = "    waive: [{module: l, reason: r}, {child: c, reason: r}]\n"
+        waived = FOO + "".join(f"{way}:\n  - {key}: '1'\n    instructions: []\n{waive}"
+                               for way, key in (("up", "from"), ("down", "to")))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(waived)
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("what is waived is not drafted", status == 0 and out.count("- update: {module: m") == 2 and
+                     all(x not in out for x in ("module: l}}", "- load_module", "restart_worker", "update_supervisor")),
+                     out + err)
         open(path, "w", encoding="utf-8").close()
         status, out, err = relctl("appup", "make", old, new)
         self.verdict("an empty file is a new draft", status == 0 and out == draft, out + err)
