@@ -79,6 +79,7 @@ op_closed(uv_handle_t *h)
 	struct operation *op = h->data;
 	exec_free(&op->x);
 	op_plan_fini(&op->plan);
+	json_decref(op->took_part);
 	json_decref(op->late);
 	json_decref(op->leaving);
 	json_decref(op->result);
@@ -370,6 +371,15 @@ begin(struct operation *op, struct rel_err *err)
 		op_workers_free(workers, n);
 		return rel_err_nomem(err);
 	}
+	op->took_part = json_array();
+	int rc = op->took_part != NULL ? 0 : -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (!workers[i].down)
+			rc = json_array_append_new(op->took_part, json_string(workers[i].name));
+	if (rc != 0) {
+		op_workers_free(workers, n);
+		return rel_err_nomem(err);
+	}
 	op->opt.from = op->from;
 	op->opt.to = op->to;
 	op->opt.instructions = (unsigned)op->plan.script->count;
@@ -380,8 +390,8 @@ begin(struct operation *op, struct rel_err *err)
 static int
 record(struct operation *op, struct rel_err *err)
 {
-	json_t *script = json_pack("{s:I, s:o}", "max_pause_ms", (json_int_t)(op->opt.max_pause / DUR_MS),
-	    "relup", op_plan_relup_json(&op->plan, op->plan.down ? op->to : op->from));
+	json_t *script = json_pack("{s:I, s:O, s:o}", "max_pause_ms",
+	    (json_int_t)(op->opt.max_pause / DUR_MS), "workers", op->took_part, "relup", op_plan_relup_json(&op->plan, op->plan.down ? op->to : op->from));
 	CLEANUP(rel_free_cleanup) char *text = script != NULL ? proto_json_text(script, JSON_COMPACT) : NULL;
 	json_decref(script);
 	if (text == NULL)

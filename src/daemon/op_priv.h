@@ -17,6 +17,7 @@ struct operation {
 	struct exec_options opt;
 	struct op_plan plan;
 	struct exec *x;               /* NULL: waits for workers that are starting */
+	json_t *took_part;            /* owned; names, for the journal */
 	json_t *late;                 /* owned; {worker: hello.operation}: came back and took no part */
 	json_t *leaving;              /* {worker: true}: told of the end, still to drop what is over */
 	json_t *result;               /* NULL until the outcome is recorded */

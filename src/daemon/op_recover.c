@@ -93,10 +93,35 @@ read_loaded(const struct operation *op, struct exec_worker *w)
 	return any;
 }
 
+/* Those that took part, ended, and are on their way to run again: the outcome waits for them, and one that
+ * fails decides it.  There is room: none of them is in the list, which was made for all workers. */
+static int
+add_gone(struct operation *op, const json_t *took_part, struct exec_worker *list, size_t *n)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (took_part, i, name) {
+		struct sup_worker *w =
+		    json_is_string(name) ? sup_find(op->d->sup, json_string_value(name)) : NULL;
+		bool on_its_way = w != NULL && (w->state == SUP_WAITING || w->state == SUP_DOWN ||
+		    w->state == SUP_SPAWNED || w->state == SUP_STARTING || sup_worker_fails(w));
+		if (!on_its_way)
+			continue;
+		struct exec_worker *x = &list[*n];
+		*x = (struct exec_worker){.ref = w, .name = w->name, .gone = true};
+		x->concerned = calloc(op->plan.steps->step_count + 1, sizeof(*x->concerned));
+		if (x->concerned == NULL)
+			return -1;
+		++*n;
+	}
+	return 0;
+}
+
 /* Workers that were prepared for it can go either way; of the others those count that run its code:
  * the rest runs the old release. */
 static int
-recovered_workers(struct operation *op, const json_t *states, struct exec_worker **ret, size_t *ret_n)
+recovered_workers(struct operation *op, const json_t *states, const json_t *took_part,
+    struct exec_worker **ret, size_t *ret_n)
 {
 	struct exec_worker *list;
 	size_t n, kept = 0;
@@ -123,7 +148,10 @@ recovered_workers(struct operation *op, const json_t *states, struct exec_worker
 	}
 	*ret = list;
 	*ret_n = kept;
-	return 0;
+	if (add_gone(op, took_part, list, ret_n) == 0)
+		return 0;
+	op_workers_free(list, *ret_n);
+	return -1;
 }
 
 static int
@@ -139,7 +167,7 @@ recover(struct operation *op, const json_t *states, const struct unfinished *u, 
 		return -1;
 	struct exec_worker *workers;
 	size_t n;
-	if (recovered_workers(op, states, &workers, &n) != 0)
+	if (recovered_workers(op, states, json_object_get(u->script, "workers"), &workers, &n) != 0)
 		return rel_err_nomem(err);
 	op->opt = (struct exec_options){.operation = op->id, .from = op->from, .to = op->to,
 	    .instructions = (unsigned)op->plan.script->count, .max_pause = max_pause > 0

@@ -93,7 +93,7 @@ exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
 	/* All memory the undo path needs is taken here, before anything changes. */
 	for (size_t i = 0; i < worker_count; i++) {
 		struct exec_worker *w = &workers[i];
-		w->alive = !w->down;
+		w->alive = !w->down && !w->gone;
 		if (w->committed == NULL)
 			w->committed = calloc(script->step_count + 1, sizeof(*w->committed));
 		ok = ok && w->committed != NULL && w->concerned != NULL;

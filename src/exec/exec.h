@@ -77,6 +77,7 @@ struct exec_worker {
 	bool *concerned;              /* per step; owned by the exec */
 	bool down;                    /* it did not run when the operation began: it is started by the
 	                                 new map; undoing does not wait for it */
+	bool gone;                    /* in a recovery: it took part, and does not run now */
 	/* the interpreter's */
 	bool alive;                   /* takes part still */
 	bool asked;                   /* the current phase's message went out to it */

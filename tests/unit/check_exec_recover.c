@@ -146,6 +146,23 @@ START_TEST(silent_worker)
 }
 END_TEST
 
+/* It took part, died, and is on its way to run again: it starts, or it decides that all go back. */
+START_TEST(gone_and_started_again)
+{
+	struct world *w = recovered("gg", ROWS("11", "-"));
+	w->fakes[1].outside = false;
+	w->fakes[1].gone = true;
+	w->fakes[1].old_only = _i == 1;
+	mono_ns_t began = w->now;
+	world_recover(w, false);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_ROLLED_BACK);
+	ck_assert_int_lt(w->now - began, DUR_S);
+	ck_assert_uint_eq(w->fakes[1].starts, 1);
+	world_free(w);
+}
+END_TEST
+
 /* Started by the map while the first relupd waited for all to run: it holds nothing of the
  * operation, but what it runs counts. */
 START_TEST(stranded_worker)
@@ -269,6 +286,7 @@ main(void)
 	tcase_add_loop_test(t, adopt_fails, 0, 4);
 	tcase_add_loop_test(t, adopted_one_dies, 0, 2);
 	tcase_add_loop_test(t, silent_worker, 0, 3);
+	tcase_add_loop_test(t, gone_and_started_again, 0, 2);
 	tcase_add_loop_test(t, stranded_worker, 0, 3);
 	tcase_add_test(t, stranded_in_the_old_release);
 	tcase_add_loop_test(t, no_worker_left, 0, 2);

@@ -623,7 +623,7 @@ world_make(struct world *w)
 		struct fake *f = &w->fakes[i];
 		if (f->outside || f->bystander)
 			continue;
-		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down};
+		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down, .gone = f->gone};
 		list[n].concerned = calloc(script->step_count + 1, sizeof(bool));
 		list[n].committed = calloc(script->step_count + 1, sizeof(bool));
 		memcpy(list[n].concerned, f->concerned, w->steps);

@@ -56,6 +56,7 @@ struct fake {
 	bool old_only;                /* nor with the new code of step 0 */
 	bool bystander;               /* did not run when the operation began */
 	bool down;                    /* likewise, and takes part: as in struct exec_worker */
+	bool gone;                    /* as there */
 	bool stranded;                /* as in struct exec_worker */
 	bool outside;                 /* a recovery is not told of it: it was silent, or is dead */
 	/* what it is */
