@@ -258,9 +258,6 @@ prepare_ended(struct exec *x)
 		adopt_ended(x);
 	} else if (x->err.code == REL_OK) {
 		steps_begin(x);
-	} else if (x->changed) { /* who died of the new code is to run again */
-		x->undoing = true;
-		exec_settle(x);
 	} else {
 		exec_end(x);
 	}
@@ -480,6 +477,14 @@ find(const struct exec *x, const void *ref)
 	return x->count;
 }
 
+/* Nobody needs its answer any more, but that it is through. */
+static void
+loaded_late(struct exec *x, struct exec_worker *w)
+{
+	w->waiting = false;
+	exec_settle(x);
+}
+
 void
 exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 {
@@ -499,6 +504,8 @@ exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 		on_rehearsed(x, &x->workers[i], p->body);
 	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_PREPARE)
 		on_prepared(x, &x->workers[i], p->body);
+	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_SETTLE)
+		loaded_late(x, &x->workers[i]);
 }
 
 /* Before the first bracket a lost answer ends the operation: nothing has changed, and it can be tried
@@ -532,11 +539,13 @@ exec_reconnected(struct exec *x, void *ref, const json_t *state)
 		answer_lost(x, &x->workers[i]);
 	else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME)
 		exec_bracket_reconnected(x, i, state);
+	else if (x->phase == EXEC_SETTLE)
+		loaded_late(x, &x->workers[i]);
 	return true;
 }
 
-/* Its answer will not come.  What it did itself it did in the new code's constructors: the others are
- * not waited for, since it does not start before the end. */
+/* Its answer will not come.  What it did itself it did in the new code's constructors: it is started again
+ * while the others still load. */
 static void
 prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const char *how)
 {
@@ -546,8 +555,9 @@ prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const
 	if (death != EXEC_DEATH_OUTSIDE && !x->recovering) {
 		rel_err_set(&err, REL_E_WORKER_DIED, "%s %s while it loaded the new code", w->name, how);
 		exec_fail(x, &err);
-		x->changed = true;
-		x->waiting = 0;
+		x->changed = x->undoing = true;
+		exec_settle(x);
+		return;
 	}
 	prepare_ended(x);
 }

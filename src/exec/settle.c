@@ -6,13 +6,17 @@
 #include "exec/exec_priv.h"
 
 /* Those run again that died or were replaced in this operation, and in a recovery those that were lost
- * with the earlier relupd.  On the way back one that did not run when it began is not its business. */
+ * with the earlier relupd; and those have loaded, or died of it, that still did when another died of it.  On the way back one that did not run when it began is not its business. */
 static bool
 all_back(const struct exec *x, struct exec_worker **ret, const char **ret_name)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < x->count; i++) {
 		struct exec_worker *w = &x->workers[i];
+		if (w->alive && w->waiting) {
+			*ret_name = w->name;
+			return false;
+		}
 		if (w->alive || (w->down && x->undoing) || x->ops->runs(x->ctx, w))
 			continue;
 		/* One that fails says more than one that is on its way. */
@@ -101,6 +105,9 @@ exec_settle_timer(struct exec *x)
 {
 	struct exec_worker *w;
 	const char *who = "?";
+	/* Who still loads serves on in the old code; it takes no other operation until it is through. */
+	for (size_t i = 0; i < x->count; i++)
+		x->workers[i].waiting = false;
 	if (all_back(x, &w, &who))
 		exec_end(x);
 	else

@@ -767,3 +767,12 @@ world_frame(struct world *w, size_t worker, const struct proto_frame *f)
 	exec_packet(w->x, &w->fakes[worker], &p);
 	fake_obey_all(w);
 }
+
+void
+world_prepared(struct world *w, size_t worker)
+{
+	json_t *body = json_pack("{s:I, s:b}", "operation", (json_int_t)w->opt.operation, "ok", 1);
+	struct proto_packet p = {.name = "prepared", .body = body};
+	exec_packet(w->x, &w->fakes[worker], &p);
+	json_decref(body);
+}

@@ -124,6 +124,8 @@ bool world_run_until(struct world *w, bool (*stop)(const struct world *w));
 void world_crash(struct world *w);
 /* A frame as if the worker had sent it. */
 void world_frame(struct world *w, size_t worker, const struct proto_frame *f);
+/* Its answer to prepare, as if it had loaded by now. */
+void world_prepared(struct world *w, size_t worker);
 /* What holds at the end of every operation, whatever happened in it. */
 void world_check(const struct world *w);
 bool world_logged(const struct world *w, const char *text);
