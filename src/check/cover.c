@@ -158,7 +158,10 @@ check_way(const struct check_way *w)
 	idle(w);
 	waivers(w);
 	check_state_versions(w);
+	size_t before = w->p->errors;
 	check_contract(w);
+	/* A state that does not fit is told with the same remedy. */
+	check_planned(w, w->p->errors == before);
 }
 
 /* Not again what the appup is told: an instruction or a waiver too many, and dependencies, to which no

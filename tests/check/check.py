@@ -563,6 +563,81 @@ class Tests:
         self.found(f"{title}: nothing is missing any more", new)
         self.verdict(f"{title}: a complete one stays as it is", relctl("appup", "make", old, new)[1] == out, out)
 
+    # -------------------------------------------------------------- modules that change together
+    def calling(self, script, down=None, word=("1", "2"), wants=None, name="foo", lib=None, version="2",
+                old_app=None, new_app=None):
+        """Versions 1 and 2 of an application: room calls words, which offers words/`word` in each."""
+        lib = lib or self.lib()
+        for at, v in enumerate("12"):
+            a = lib.app(v, name=name, modules=("room", "words"), child="room",
+                        appup=appup(script, down) if v == "2" else None, **((old_app, new_app)[at] or {}))
+            want = (wants or word)[at]
+            lib.module(a, name="room", vsn=v, imports=f'{{.module = "words", .interface = "words/{want}"}},')
+            lib.module(a, name="words", vsn=v, stateless=True, callbacks=f'.interface_name = "words/{word[at]}"')
+        return a
+
+    def together(self):
+        tied = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
+        apart = ["update: {module: room}", "load_module: {module: words}"]
+        self.found("an interface that changes, in one bracket", self.calling(tied))
+        self.found("an interface that changes, in two brackets", self.calling(apart), ["depends_missing"] * 2,
+                   says=["after this step module room of foo 2 imports words/2", "offers words/1"])
+        self.found("the callee's bracket first", self.calling(apart[::-1], tied), ["depends_missing"],
+                   says=["after this step module room of foo 1 imports words/1", "offers words/2"])
+        self.found("the same on the way down", self.calling(tied, apart), ["depends_missing"],
+                   says=["after this step module room of foo 1 imports words/1"])
+        self.found("the application is restarted meanwhile",
+                   self.calling(["restart_application: {application: foo}"]))
+        self.found("new workers of the importer", self.calling(
+            ["restart_worker: {application: foo, child: c}", "load_module: {module: words}"]))
+        self.found("one interface, in two brackets", self.calling(apart, word="11"), [], ["depends_missing"] * 2,
+                   says=["module room calls module words, both change"])
+        self.found("one interface, in one bracket", self.calling(tied, word="11"))
+        top = self.root(self.FOO, [])
+        self.calling(tied, lib=Lib(os.path.join(top, "lib")))
+        release = os.path.join(top, "releases", "2")
+        path = os.path.join(release, "relup.json")
+
+        def relup(title, script, errors=()):
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({"release": "rel", "version": "2", "up": [{"from": "1", "instructions": script}],
+                           "down": []}, f)
+            for what, where in (("relup", path), ("release", release), ("root", top)):
+                self.found(f"{what}: {title}", where, errors)
+        start = [self.code("2", ["room", "words"]), "point_of_no_return"]
+        loads = [self.module_op("load", m) for m in ("words", "room")]
+        suspend, resume = {"suspend": [{"module": "room"}]}, {"resume": ["room"]}
+        relup("an interface changes in one bracket", [*start, suspend, *loads, resume])
+        relup("an interface changes between two brackets", [*start, loads[0], suspend, loads[1], resume],
+              ["depends_missing"])
+
+    def names(self):
+        both = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
+        for title, script, errors, says in (
+                ("an instruction of a module that is nowhere", [*both, "load_module: {module: nosuch}"],
+                 ["no_such_module"] * 2, "has no module nosuch"),
+                ("a depends on a module that is nowhere",
+                 ["update: {module: room, depends: [words, statz]}", both[1]], ["undef_module"] * 2, "statz"),
+                ("a depends on a module without an instruction",
+                 ["update: {module: room, depends: [words, stats]}", both[1]], ["undef_module"] * 2, "stats"),
+                ("a depends on a module of another application",
+                 ["update: {module: room, depends: [words, tool]}", both[1]], [], ""),
+                ("an instruction for a module of another application", [*both, "load_module: {module: tool}"], [], "")):
+            lib = self.lib()
+            lib.module(lib.app("1", name="bar", modules=("tool",), child=None), name="tool")
+            a = self.calling(script, lib=lib)
+            for v in "12":
+                b = lib.app(v, modules=("room", "words", "stats"), child="room",
+                            appup=appup(script) if v == "2" else None)
+                lib.module(b, name="stats", vsn="1", stateless=True, callbacks="")
+            self.found(title, a, errors, says=[says])
+            if errors:
+                out = relctl("check", a)[1]
+                with open(os.path.join(a, "appup.yaml"), encoding="utf-8") as f:
+                    line, text = next((n, x) for n, x in enumerate(f, 1) if re.search("statz|stats|nosuch", x))
+                word = re.search("statz|stats|load_module", text)
+                self.verdict(f"{title}: its place", f"appup.yaml:{line}:{word.start() + 1}:" in out, out)
+
     # -------------------------------------------------------------- seeing
     def seeing(self):
         tree = os.path.join(BUILD, "releases", "tree", "releases")
@@ -615,7 +690,7 @@ class Tests:
     def run(self):
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
-                     self.terminal):
+                     self.terminal, self.together, self.names):
             part()
         print(f"1..{self.count}")
 
