@@ -590,8 +590,12 @@ class Tests:
                    self.calling(["restart_application: {application: foo}"]))
         self.found("new workers of the importer", self.calling(
             ["restart_worker: {application: foo, child: c}", "load_module: {module: words}"]))
-        self.found("one interface, in two brackets", self.calling(apart, word="11"), [], ["depends_missing"] * 2,
+        app = self.calling(apart, word="11")
+        self.found("one interface, in two brackets", app, [], ["depends_missing"] * 2,
                    says=["module room calls module words, both change"])
+        status, out, err = relctl("appup", "make", app[:-1] + "1", app)
+        self.verdict("appup make asks for the depends", status == 0 and out.count("QUESTION: room calls words") == 2 and
+                     out.count("`depends: [words]`") == 2 and out.count("- update") == 2, out + err)
         self.found("one interface, in one bracket", self.calling(tied, word="11"))
         top = self.root(self.FOO, [])
         self.calling(tied, lib=Lib(os.path.join(top, "lib")))
