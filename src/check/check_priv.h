@@ -29,6 +29,8 @@ struct check_way {
 /* What the script lacks, and what the modules lack whatever the script. */
 void check_contract(const struct check_way *w);
 void check_state_versions(const struct check_way *w);
+/* States of which it cannot be seen; `own_told`: the newer version is checked by itself as well. */
+void check_comparable(const struct check_way *w, bool own_told);
 
 /* cover.c */
 void check_cover(const struct compare *c, struct doc_problems *p);

@@ -179,6 +179,33 @@ version_not_raised(const struct check_way *w, const struct compare_module *m, co
 		    s->name, w->c->old->app->version, moved(s, text, sizeof(text)), s->new->version);
 }
 
+/* Equal in all that the tables say, and whether the members are the same nobody can see.  Told once, on the
+ * way up; of a newer file that has nothing to compare by, the application's own check tells. */
+void
+check_comparable(const struct check_way *w, bool own_told)
+{
+	for (size_t i = 0; w->mode == MODEL_UP && i < w->c->module_count; i++) {
+		const struct compare_module *m = &w->c->modules[i];
+		for (size_t k = 0; k < m->state_count; k++) {
+			const struct compare_state *s = &m->states[k];
+			if (s->known || s->old == NULL || s->new == NULL || differs(s) || converts(&w->e->script, m->module))
+				continue;
+			bool newer = s->new_layout == NULL || s->new_layout->root == NULL;
+			if (newer && own_told)
+				continue;
+			const struct elf_layout *l = newer ? s->new_layout : s->old_layout;
+			bool bare = l != NULL && l->found == ELF_NO_DEBUG_INFO;
+			char file[4096];
+			const struct compare_side *side = newer ? w->c->new : w->c->old;
+			const struct rel_pos pos = {.file = compare_side_file(side, m->module, file, sizeof(file))};
+			doc_find(w->p, DOC_WARNING, &pos, bare ? REL_E_NO_DEBUG_INFO : REL_E_STATE_UNKNOWN,
+			    "state type %s: whether its layout is the same in %s and %s cannot be compared: this file %s",
+			    s->name, w->c->old->app->version, w->c->new->app->version,
+			    bare ? "has no debug information" : "does not say which C type it is");
+		}
+	}
+}
+
 void
 check_contract(const struct check_way *w)
 {

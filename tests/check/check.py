@@ -615,6 +615,20 @@ class Tests:
         relup("an interface changes between two brackets", [*start, loads[0], suspend, loads[1], resume],
               ["depends_missing"])
 
+    def incomparable(self):
+        bare = {"drop": ["-g"]}
+        self.pair("an old version without debug information", [SOFT], old=bare, warnings=["no_debug_info"],
+                  says=["is the same in 1 and 2 cannot be compared: this file has no debug information"])
+        self.pair("a new version without it is told of itself", [SOFT], new=bare, warnings=["no_debug_info"],
+                  says=["the layout is not known"])
+        self.pair("a code_change looks at the old layout", [ADVANCED], old=bare)
+        for v in "12":
+            top = self.root(self.FOO, self.script())
+            lib = Lib(os.path.join(top, "lib"))
+            lib.module(os.path.join(lib.dir, f"foo-{v}"), name="m_foo", vsn=v, **bare)
+            self.found(f"relup: version {v} without debug information",
+                       os.path.join(top, "releases", "2", "relup.json"), [], ["no_debug_info"])
+
     def names(self):
         both = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
         for title, script, errors, says in (
@@ -694,7 +708,8 @@ class Tests:
     def run(self):
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
-                     self.terminal, self.together, self.names):
+                     self.terminal, self.together, self.names,
+                     self.incomparable):
             part()
         print(f"1..{self.count}")
 
