@@ -54,6 +54,8 @@ void check_planned(const struct check_way *w, bool warn);
 
 /* script.c */
 void check_script(const struct model_script *s, struct doc_problems *p);
+/* Scripts that relupd would not run. */
+void check_runs(const struct model_relup *r, struct doc_problems *p);
 
 /* release.c: the file `path`; `apps`: its applications are checked as well */
 void check_release(const char *path, const struct model_libs *libs, bool apps, struct doc_problems *p);

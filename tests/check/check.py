@@ -629,6 +629,45 @@ class Tests:
             self.found(f"relup: version {v} without debug information",
                        os.path.join(top, "releases", "2", "relup.json"), [], ["no_debug_info"])
 
+    def unsupported(self):
+        for down, warnings in ((self.module_op("remove"), ["not_supported"]), ("restart_runtime", ["not_supported"]),
+                               (None, [])):
+            top = self.root(self.FOO, self.script(), down=self.script(*[down] if down else [], version="1"))
+            for where in (top, os.path.join(top, "releases", "2")):
+                self.found(f"a way down with {down}: {os.path.basename(where)}", where, [], warnings,
+                           says=["refuses the script to 1: instruction 4"] if warnings else [])
+
+        lib = self.lib()
+        for v, modules in (("1", ("m",)), ("2", ("m", "stats"))):
+            a = lib.app(v, modules=modules, appup=appup([SOFT, "add_module: {module: stats}"], [SOFT]) + "    waive:\n"
+                        "      - {module: stats, reason: nobody calls it}\n" if v == "2" else None)
+            for name in modules:
+                lib.module(a, name=name, vsn=v)
+        self.found("a module that goes and is waived", a)
+        status, out, err = relctl("appup", "make", os.path.join(lib.dir, "foo-1"), a)
+        self.verdict("a module that goes and is waived is not drafted", status == 0 and "delete_module" not in out,
+                     out + err)
+
+    def depending(self):
+        top = self.root([*self.FOO, ("tools", "1", "1", "permanent")], self.script())
+        lib = Lib(os.path.join(top, "lib"))
+        lib.module(os.path.join(lib.dir, "foo-2"), name="m_foo", vsn="2",
+                   imports='{.module = "m_tools", .interface = "m_tools/1"},')
+        release = os.path.join(top, "releases", "2")
+        self.found("a module of an application on which its own does not depend", release, ["undefined_applications"])
+        out = relctl("check", release)[1]
+        self.verdict("the hint names the application", "write `depends: [tools]` into the app.yaml of foo" in out, out)
+        evil = "\x1b]0;x\x07\nerror: faked"
+        lib = Lib(os.path.join(self.lib().dir, evil))
+        a = lib.app("1")
+        lib.module(a, head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = 77, "
+                   ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
+        for what in (a, os.path.join(a, "modules", "m.so"), os.path.join(a, "nowhere")):
+            status, out, err = relctl("check", what)
+            text = out + err
+            self.verdict(f"a path is text: {os.path.basename(what)}", status == 1 and "\x1b" not in text and
+                         "\nerror: faked" not in text, repr(text))
+
     def names(self):
         both = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
         for title, script, errors, says in (
@@ -709,7 +748,7 @@ class Tests:
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
-                     self.incomparable):
+                     self.incomparable, self.unsupported, self.depending):
             part()
         print(f"1..{self.count}")
 
