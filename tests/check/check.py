@@ -599,6 +599,8 @@ class Tests:
         self.found("one interface, in one bracket", self.calling(tied, word="11"))
         top = self.root(self.FOO, [])
         self.calling(tied, lib=Lib(os.path.join(top, "lib")))
+        for v in "12":
+            os.unlink(os.path.join(top, "lib", f"foo-{v}", "modules", "m_foo.so"))
         release = os.path.join(top, "releases", "2")
         path = os.path.join(release, "relup.json")
 
@@ -667,6 +669,16 @@ class Tests:
             text = out + err
             self.verdict(f"a path is text: {os.path.basename(what)}", status == 1 and "\x1b" not in text and
                          "\nerror: faked" not in text, repr(text))
+
+    def left_over(self):
+        lib = self.lib()
+        a = lib.app("1")
+        lib.module(a)
+        lib.module(a, name="extra")
+        self.found("a module file that is not listed", a, [], ["no_such_module"], says=["does not list this module"])
+        for vsn, errors in (("1\\n2", ["bad_module"]), ("1\\033[2J", ["bad_module"]), ("1\\177", ["bad_module"]),
+                            ("1 ü", [])):
+            self.one(f"the vsn {vsn}", errors, says=["control characters"] if errors else [], vsn=vsn)
 
     def names(self):
         both = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
@@ -748,7 +760,7 @@ class Tests:
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
-                     self.incomparable, self.unsupported, self.depending):
+                     self.incomparable, self.unsupported, self.depending, self.left_over):
             part()
         print(f"1..{self.count}")
 
