@@ -66,6 +66,7 @@ X(APP_NOT_COVERED,     "application_not_covered", 1, "make the relup again with 
 X(CHILD_NOT_COVERED,   "child_not_covered",      1, "add update_supervisor, and restart_worker where a running process must hear of it, or waive it with a reason")
 X(SUP_NOT_COVERED,     "supervisor_not_covered", 1, "add update_supervisor, or waive it with a reason")
 X(DEPENDS_NOT_COVERED, "dependency_not_covered", 1, "add restart_application where it must be used at once, or waive it with a reason")
+X(DEPENDS_MISSING,     "depends_missing",        1, "name the imported module in the depends of the instruction of the module that imports it")
 X(NO_CHANGE,           "instruction_without_change", 1, "take the instruction out, or build the module anew")
 X(WAIVER_UNUSED,       "waiver_unused",          1, "take it out: what it waives does not differ, or is handled")
 X(STATE_PART_NOT_UPDATED, "state_part_not_updated", 1, "give both an update, and name the owner of the part in the depends of the other")

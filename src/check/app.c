@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,6 +89,34 @@ interfaces(const struct compare_side *s, size_t at, struct doc_problems *p)
 	}
 }
 
+static int
+is_module_file(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+	return n > 3 && strcmp(e->d_name + n - 3, ".so") == 0;
+}
+
+/* A file that app.yaml forgets is no part of the application, and nothing ever loads it. */
+static void
+unlisted(const struct compare_side *s, struct doc_problems *p)
+{
+	struct dirent **list;
+	int n = scandirat(s->fd, "modules", &list, is_module_file, alphasort);
+	for (int i = 0; i < n; i++) {
+		char name[NAME_MAX + 1], file[4400];
+		snprintf(name, sizeof(name), "%.*s", (int)strlen(list[i]->d_name) - 3, list[i]->d_name);
+		free(list[i]);
+		if (model_names_has(&s->app->modules, name))
+			continue;
+		doc_find(p, DOC_WARNING, &(struct rel_pos){.file = compare_side_file(s, name, file, sizeof(file))},
+		    REL_E_NO_SUCH_MODULE, "app.yaml of %s %s does not list this module: no release has it",
+		    s->app->application, s->app->version);
+		doc_problem_hint(p, "list it under modules in app.yaml, or take the file away");
+	}
+	if (n >= 0)
+		free(list);
+}
+
 static void
 own_files(const struct compare_side *s, struct doc_problems *p)
 {
@@ -102,6 +131,7 @@ own_files(const struct compare_side *s, struct doc_problems *p)
 		interfaces(s, i, p);
 	}
 	compare_each_child(&s->app->supervisor, child_module, &look);
+	unlisted(s, p);
 	check_states(s, p);
 	if (s->appup != NULL)
 		appup_identity(s, p);

@@ -7,6 +7,8 @@
  *	module.c    a module file: what the loader and the runtime refuse, and what bites later
  *	state.c     state types: pointers into code, and the contract between two versions
  *	cover.c     every difference has its instruction in the appup, in both directions
+ *	planned.c   an appup as relup make takes it
+ *	fit.c       imports at each step of a script
  *	script.c    scripts: order, purges that kill, applies that cannot be undone
  *	release.c   a release: references, cycles, its config and its relup
  *	relup.c     a relup against the releases that it joins

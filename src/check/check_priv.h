@@ -29,14 +29,33 @@ struct check_way {
 /* What the script lacks, and what the modules lack whatever the script. */
 void check_contract(const struct check_way *w);
 void check_state_versions(const struct check_way *w);
+/* States of which it cannot be seen; `own_told`: the newer version is checked by itself as well. */
+void check_comparable(const struct check_way *w, bool own_told);
 
 /* cover.c */
 void check_cover(const struct compare *c, struct doc_problems *p);
 /* The part of a relup's script that is about one application. */
 void check_cover_relup(const struct check_way *w);
 
+/* fit.c: imports at each step of a low-level script between two releases.  Sides may be NULL. */
+struct check_fit {
+	const struct model_script *script;
+	const struct compare_side *const *left, *const *reached;
+	size_t left_count, reached_count;
+	const struct model_script *written; /* the appup's, whose `depends` are looked at; NULL: not that */
+	const struct compare *c;      /* with `written` */
+	struct doc_problems *p;
+};
+void check_fit(const struct check_fit *f);
+
+/* planned.c: what relup make refuses of the entry, and check_fit() of what it makes of it; `warn`: tell of
+ * a `depends` that may be missing. */
+void check_planned(const struct check_way *w, bool warn);
+
 /* script.c */
 void check_script(const struct model_script *s, struct doc_problems *p);
+/* Scripts that relupd would not run. */
+void check_runs(const struct model_relup *r, struct doc_problems *p);
 
 /* release.c: the file `path`; `apps`: its applications are checked as well */
 void check_release(const char *path, const struct model_libs *libs, bool apps, struct doc_problems *p);

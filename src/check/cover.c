@@ -158,7 +158,11 @@ check_way(const struct check_way *w)
 	idle(w);
 	waivers(w);
 	check_state_versions(w);
+	check_comparable(w, true);
+	size_t before = w->p->errors;
 	check_contract(w);
+	/* A state that does not fit is told with the same remedy. */
+	check_planned(w, w->p->errors == before);
 }
 
 /* Not again what the appup is told: an instruction or a waiver too many, and dependencies, to which no
@@ -173,6 +177,7 @@ check_cover_relup(const struct check_way *w)
 	for (size_t i = before; i < w->p->count; i++)
 		rel_err_hint(&w->p->list[i].err,
 		    "make the relup again with `relctl relup make`, or write the instruction into this script");
+	check_comparable(w, false);
 	check_contract(w);
 }
 

@@ -4,8 +4,10 @@ src_check_librelcheck_la_SOURCES = \
 	src/check/app.c \
 	src/check/check.h src/check/check_priv.h \
 	src/check/cover.c \
+	src/check/fit.c \
 	src/check/module.c \
 	src/check/path.c \
+	src/check/planned.c \
 	src/check/release.c \
 	src/check/relup.c \
 	src/check/script.c \

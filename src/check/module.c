@@ -174,6 +174,16 @@ variables(const struct look *l)
 }
 
 /* ------------------------------------------------------------------ the table */
+/* Texts of a table come as plain ones, in which \xHH is a byte that was none; so is each backslash. */
+static bool
+has_control(const char *text)
+{
+	for (const char *at = text; (at = strstr(at, "\\x")) != NULL; at++)
+		if (at[2] == '0' || at[2] == '1' || strncmp(at + 2, "7f", 2) == 0)
+			return true;
+	return false;
+}
+
 static void
 table(const struct look *l)
 {
@@ -197,6 +207,9 @@ table(const struct look *l)
 		    "its table calls it '%s', and its file %s", t->name, l->module);
 	if (t->vsn[0] == '\0')
 		error(l, REL_E_BAD_MODULE, "its table gives no vsn");
+	if (has_control(t->vsn))
+		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE,
+		    "its table gives a vsn with control characters, which no worker loads: '%s'", t->vsn);
 }
 
 void

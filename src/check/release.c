@@ -142,10 +142,13 @@ imports_of(const struct model_system *sys, const struct compare_side *s, size_t 
 			doc_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
 			    "imports module %s, which no application of release %s %s has", t->imports[i].module,
 			    sys->release->release, sys->release->version);
-		else if (!reaches(sys, s->app, owner->application, 0))
+		else if (!reaches(sys, s->app, owner->application, 0)) {
 			doc_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
 			    "imports module %s of application %s, on which %s does not depend",
 			    t->imports[i].module, owner->application, s->app->application);
+			doc_problem_hint(p, "write `depends: [%s]` into the app.yaml of %s", owner->application,
+			    s->app->application);
+		}
 	}
 }
 
@@ -191,6 +194,8 @@ check_release(const char *path, const struct model_libs *libs, bool apps, struct
 		return;
 	if (relup != NULL)
 		check_joins(relup, sys, libs, path, root, p);
+	if (relup != NULL)
+		check_runs(relup, p);
 	if (apps)
 		applications(sys, libs, p);
 	imports(sys, libs, p);

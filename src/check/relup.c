@@ -232,6 +232,39 @@ differences(const struct join *j)
 			comes_or_goes(j, &left->apps[i], false);
 }
 
+/* ------------------------------------------------------------------ imports at each step */
+static struct compare_side **
+sides_of(const struct join *j, const struct model_system *sys)
+{
+	struct compare_side **sides = calloc(sys->release->app_count + 1, sizeof(struct compare_side *));
+	for (size_t i = 0; sides != NULL && i < sys->release->app_count; i++)
+		sides[i] = side_of(j, sys->apps[i], false);
+	return sides;
+}
+
+static void
+sides_free(struct compare_side **sides, size_t count)
+{
+	for (size_t i = 0; sides != NULL && i < count; i++)
+		compare_side_close(&sides[i]);
+	free(sides);
+}
+
+static void
+imports_fit(const struct join *j)
+{
+	size_t lefts = j->left->release->app_count, reacheds = j->reached->release->app_count;
+	struct compare_side **left = sides_of(j, j->left), **reached = sides_of(j, j->reached);
+	if (left == NULL || reached == NULL)
+		doc_problem(j->p, NULL, REL_E_NOMEM, "out of memory");
+	else
+		check_fit(&(struct check_fit){.script = &j->e->script,
+		    .left = (const struct compare_side *const *)left, .left_count = lefts,
+		    .reached = (const struct compare_side *const *)reached, .reached_count = reacheds, .p = j->p});
+	sides_free(left, lefts);
+	sides_free(reached, reacheds);
+}
+
 /* ------------------------------------------------------------------ the entries */
 static struct model_system *
 base_of(const struct model_relup_entry *e, const struct model_libs *libs, const char *file, bool in_root,
@@ -279,6 +312,8 @@ check_joins(const struct model_relup *r, const struct model_system *to, const st
 			if (rules[e->script.instrs[k].op] != NULL)
 				rules[e->script.instrs[k].op](&j, &e->script.instrs[k]);
 		differences(&j);
+		if (has(&e->script, MODEL_OP_LOAD, NULL))
+			imports_fit(&j);
 		model_system_free(&base);
 	}
 }

@@ -138,41 +138,12 @@ own_state(const struct check_way *w, const struct compare_module *m, const struc
 }
 
 /* ------------------------------------------------------------------ parts */
-/* Instructions that depends: ties together change in one bracket: groups by propagation. */
-static bool
-one_bracket(const struct model_script *s, const char *a, const char *b)
-{
-	size_t groups[512];
-	size_t n = s->count < NELEM(groups) ? s->count : NELEM(groups);
-	for (size_t i = 0; i < n; i++) {
-		if (s->instrs[i].op == MODEL_OP_SUSPEND)
-			return true; /* written by hand: whoever writes brackets knows them */
-		groups[i] = i;
-	}
-	for (bool moves = true; moves;) {
-		moves = false;
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; k < n; k++) {
-				const struct model_instr *x = &s->instrs[i], *y = &s->instrs[k];
-				if (y->module == NULL || groups[i] == groups[k] ||
-				    model_op_level(x->op) != MODEL_HIGH || !model_names_has(&x->modules, y->module))
-					continue;
-				size_t low = groups[i] < groups[k] ? groups[i] : groups[k];
-				groups[i] = groups[k] = low;
-				moves = true;
-			}
-	}
-	const struct model_instr *x = compare_instr_of(s, a), *y = compare_instr_of(s, b);
-	return x != NULL && y != NULL && x < s->instrs + n && y < s->instrs + n &&
-	    groups[x - s->instrs] == groups[y - s->instrs];
-}
-
 static void
 holder(const struct check_way *w, const struct compare_module *m, const struct compare_state *s,
     const char *module)
 {
 	const struct model_script *script = &w->e->script;
-	if (converts(script, module) && one_bracket(script, m->module, module))
+	if (converts(script, module) && compare_one_bracket(script, m->module, module))
 		return;
 	doc_find(w->p, DOC_ERROR, place_of(w, module), REL_E_STATE_PART_NOT_UPDATED,
 	    "module %s holds parts of type %s, which module %s owns and changes: %s", module, s->name, m->module,
@@ -206,6 +177,33 @@ version_not_raised(const struct check_way *w, const struct compare_module *m, co
 		doc_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
 		    "state type %s: its layout is not that of %s (%s), and its version is %" PRIu32 " in both",
 		    s->name, w->c->old->app->version, moved(s, text, sizeof(text)), s->new->version);
+}
+
+/* Equal in all that the tables say, and whether the members are the same nobody can see.  Told once, on the
+ * way up; of a newer file that has nothing to compare by, the application's own check tells. */
+void
+check_comparable(const struct check_way *w, bool own_told)
+{
+	for (size_t i = 0; w->mode == MODEL_UP && i < w->c->module_count; i++) {
+		const struct compare_module *m = &w->c->modules[i];
+		for (size_t k = 0; k < m->state_count; k++) {
+			const struct compare_state *s = &m->states[k];
+			if (s->known || s->old == NULL || s->new == NULL || differs(s) || converts(&w->e->script, m->module))
+				continue;
+			bool newer = s->new_layout == NULL || s->new_layout->root == NULL;
+			if (newer && own_told)
+				continue;
+			const struct elf_layout *l = newer ? s->new_layout : s->old_layout;
+			bool bare = l != NULL && l->found == ELF_NO_DEBUG_INFO;
+			char file[4096];
+			const struct compare_side *side = newer ? w->c->new : w->c->old;
+			const struct rel_pos pos = {.file = compare_side_file(side, m->module, file, sizeof(file))};
+			doc_find(w->p, DOC_WARNING, &pos, bare ? REL_E_NO_DEBUG_INFO : REL_E_STATE_UNKNOWN,
+			    "state type %s: whether its layout is the same in %s and %s cannot be compared: this file %s",
+			    s->name, w->c->old->app->version, w->c->new->app->version,
+			    bare ? "has no debug information" : "does not say which C type it is");
+		}
+	}
 }
 
 void

@@ -115,6 +115,9 @@ bool compare_handles_child(const struct model_script *s, const char *child);
 bool compare_handles_supervisor(const struct model_script *s);
 /* The first instruction that is about the module alone; NULL: none. */
 const struct model_instr *compare_instr_of(const struct model_script *s, const char *module);
+/* Do the instructions that are about the two change them in one bracket?  `depends` ties instructions
+ * together; a script with brackets written by hand is taken for one. */
+bool compare_one_bracket(const struct model_script *s, const char *a, const char *b);
 bool compare_imports(const struct elf_module *m, const char *module); /* m may be NULL */
 
 /* ------------------------------------------------------------------ whole releases */

@@ -82,3 +82,33 @@ compare_handles_module(const struct compare *c, const struct model_script *s, co
 	compare_each_child(&c->new->app->supervisor, count_restarted, &r);
 	return r.children > 0 && r.children == r.restarted;
 }
+
+/* ------------------------------------------------------------------ brackets */
+/* Groups by propagation. */
+bool
+compare_one_bracket(const struct model_script *s, const char *a, const char *b)
+{
+	size_t groups[512];
+	size_t n = s->count < NELEM(groups) ? s->count : NELEM(groups);
+	for (size_t i = 0; i < n; i++) {
+		if (s->instrs[i].op == MODEL_OP_SUSPEND)
+			return true; /* written by hand: whoever writes brackets knows them */
+		groups[i] = i;
+	}
+	for (bool moves = true; moves;) {
+		moves = false;
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < n; k++) {
+				const struct model_instr *x = &s->instrs[i], *y = &s->instrs[k];
+				if (y->module == NULL || groups[i] == groups[k] ||
+				    model_op_level(x->op) != MODEL_HIGH || !model_names_has(&x->modules, y->module))
+					continue;
+				size_t low = groups[i] < groups[k] ? groups[i] : groups[k];
+				groups[i] = groups[k] = low;
+				moves = true;
+			}
+	}
+	const struct model_instr *x = compare_instr_of(s, a), *y = compare_instr_of(s, b);
+	return x != NULL && y != NULL && x < s->instrs + n && y < s->instrs + n &&
+	    groups[x - s->instrs] == groups[y - s->instrs];
+}

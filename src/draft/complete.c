@@ -320,6 +320,25 @@ add_entry(struct completer *k, const struct doc_node *list, const struct way *y)
 	return 0;
 }
 
+/* What it lacks of the items, and a question where an instruction that is there may be too narrow. */
+static int
+find_missing(const struct completer *k, const struct way *y, const struct model_appup_entry *e,
+    struct draft_items *ret)
+{
+	for (size_t i = 0; i < y->items->count; i++) {
+		const struct draft_item *it = &y->items->list[i];
+		if (!draft_item_handled(k->w->c, it, e)) {
+			ret->list[ret->count++] = *it;
+			continue;
+		}
+		int asks = draft_item_question(k->w->c, it, e, k->w->arena, &ret->list[ret->count], k->w->p);
+		if (asks < 0)
+			return -1;
+		ret->count += (size_t)asks;
+	}
+	return 0;
+}
+
 static int
 complete_direction(struct completer *k, const struct way *y, size_t *added)
 {
@@ -334,11 +353,10 @@ complete_direction(struct completer *k, const struct way *y, size_t *added)
 	missing.list = calloc(y->items->count + 1, sizeof(*missing.list));
 	if (missing.list == NULL)
 		return nomem(k);
-	for (size_t i = 0; i < y->items->count; i++)
-		if (!draft_item_handled(c, &y->items->list[i], e))
-			missing.list[missing.count++] = y->items->list[i];
+	int rc = find_missing(k, y, e, &missing);
 	*added += missing.count;
-	int rc = missing.count == 0 ? 0 : complete_entry(k, list, e, &missing);
+	if (rc == 0 && missing.count > 0)
+		rc = complete_entry(k, list, e, &missing);
 	free(missing.list);
 	return rc;
 }

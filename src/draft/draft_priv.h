@@ -27,10 +27,15 @@ int draft_items_find(const struct compare *c, enum model_mode mode, struct rel_a
 /* Does the entry take care of it already, by its script or a waiver? */
 bool draft_item_handled(const struct compare *c, const struct draft_item *it,
     const struct model_appup_entry *e);
+/* Of an item that is handled: is there a `depends` too few?  Then *ret asks for it: 1; 0: nothing to ask. */
+int draft_item_question(const struct compare *c, const struct draft_item *it,
+    const struct model_appup_entry *e, struct rel_arena *arena, struct draft_item *ret,
+    struct doc_problems *p) RTE_MUST_CHECK;
 
 /* ------------------------------------------------------------------ text.c */
 struct draft_writer {
 	const struct compare *c;
+	struct rel_arena *arena;
 	struct draft_items up, down;
 	struct doc_problems *p;
 };

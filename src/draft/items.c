@@ -352,3 +352,30 @@ draft_item_handled(const struct compare *c, const struct draft_item *it, const s
 	    : it->child != NULL   ? compare_handles_child(s, it->child)
 				  : compare_handles_supervisor(s);
 }
+
+int
+draft_item_question(const struct compare *c, const struct draft_item *it, const struct model_appup_entry *e,
+    struct rel_arena *arena, struct draft_item *ret, struct doc_problems *p)
+{
+	CLEANUP(rel_buf_fini) struct rel_buf b = REL_BUF_INIT;
+	const char *module = it->module;
+	const struct model_instr *in = module != NULL ? compare_instr_of(&e->script, module) : NULL;
+	if (in == NULL || model_op_level(in->op) != MODEL_HIGH || it->goes)
+		return 0;
+	for (size_t i = 0; i < c->module_count; i++) {
+		const char *callee = c->modules[i].module;
+		if (strcmp(callee, module) != 0 && uses(c, module, callee) && c->modules[i].what == COMPARE_CHANGED &&
+		    compare_instr_of(&e->script, callee) != NULL && !compare_one_bracket(&e->script, module, callee))
+			rel_buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", callee);
+	}
+	if (b.len == 0)
+		return 0;
+	CLEANUP(rel_buf_fini) struct rel_buf text = REL_BUF_INIT;
+	rel_buf_printf(&text, "# QUESTION: %s calls %s: should they change together?\n#   Then write `depends: [%s]` into "
+			      "the instruction of %s.\n", module, rel_buf_text(&b), rel_buf_text(&b), module);
+	*ret = (struct draft_item){.module = module, .comment = rel_arena_strdup(arena, rel_buf_text(&text))};
+	if (rel_buf_ok(&b) && rel_buf_ok(&text) && ret->comment != NULL)
+		return 1;
+	doc_problem(p, NULL, REL_E_NOMEM, "out of memory");
+	return -1;
+}

@@ -106,7 +106,7 @@ int
 draft_appup(const struct compare *c, char **ret, size_t *ret_added, struct doc_problems *p)
 {
 	CLEANUP(rel_arena_free) struct rel_arena *arena = rel_arena_new(0);
-	struct draft_writer w = {.c = c, .p = p};
+	struct draft_writer w = {.c = c, .arena = arena, .p = p};
 	size_t added = 0;
 	if (arena == NULL) {
 		doc_problem(p, NULL, REL_E_NOMEM, "out of memory");

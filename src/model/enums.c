@@ -83,3 +83,10 @@ model_op_level(enum model_op op)
 	MUST(op < MODEL_OP__COUNT);
 	return ops[op].level;
 }
+
+bool
+model_op_runs(enum model_op op)
+{
+	return op == MODEL_OP_LOAD_OBJECT_CODE || op == MODEL_OP_POINT_OF_NO_RETURN || op == MODEL_OP_SUSPEND ||
+	    op == MODEL_OP_LOAD || op == MODEL_OP_CODE_CHANGE || op == MODEL_OP_RESUME;
+}

@@ -122,6 +122,8 @@ enum model_op {
 enum model_level { MODEL_HIGH, MODEL_LOW };
 const char *model_op_name(enum model_op op);
 enum model_level model_op_level(enum model_op op);
+/* Does relupd of this version execute it?  What exec_compile() accepts. */
+bool model_op_runs(enum model_op op);
 
 enum model_purge { MODEL_SOFT, MODEL_BRUTAL };
 enum model_type { MODEL_DYNAMIC, MODEL_STATIC };

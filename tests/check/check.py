@@ -563,6 +563,150 @@ class Tests:
         self.found(f"{title}: nothing is missing any more", new)
         self.verdict(f"{title}: a complete one stays as it is", relctl("appup", "make", old, new)[1] == out, out)
 
+    # -------------------------------------------------------------- modules that change together
+    def calling(self, script, down=None, word=("1", "2"), wants=None, name="foo", lib=None, version="2",
+                old_app=None, new_app=None):
+        """Versions 1 and 2 of an application: room calls words, which offers words/`word` in each."""
+        lib = lib or self.lib()
+        for at, v in enumerate("12"):
+            a = lib.app(v, name=name, modules=("room", "words"), child="room",
+                        appup=appup(script, down) if v == "2" else None, **((old_app, new_app)[at] or {}))
+            want = (wants or word)[at]
+            lib.module(a, name="room", vsn=v, imports=f'{{.module = "words", .interface = "words/{want}"}},')
+            lib.module(a, name="words", vsn=v, stateless=True, callbacks=f'.interface_name = "words/{word[at]}"')
+        return a
+
+    def together(self):
+        tied = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
+        apart = ["update: {module: room}", "load_module: {module: words}"]
+        self.found("an interface that changes, in one bracket", self.calling(tied))
+        self.found("an interface that changes, in two brackets", self.calling(apart), ["depends_missing"] * 2,
+                   says=["after this step module room of foo 2 imports words/2", "offers words/1"])
+        self.found("the callee's bracket first", self.calling(apart[::-1], tied), ["depends_missing"],
+                   says=["after this step module room of foo 1 imports words/1", "offers words/2"])
+        self.found("the same on the way down", self.calling(tied, apart), ["depends_missing"],
+                   says=["after this step module room of foo 1 imports words/1"])
+        self.found("the application is restarted meanwhile",
+                   self.calling(["restart_application: {application: foo}"]))
+        self.found("new workers of the importer", self.calling(
+            ["restart_worker: {application: foo, child: c}", "load_module: {module: words}"]))
+        app = self.calling(apart, word="11")
+        self.found("one interface, in two brackets", app, [], ["depends_missing"] * 2,
+                   says=["module room calls module words, both change"])
+        status, out, err = relctl("appup", "make", app[:-1] + "1", app)
+        self.verdict("appup make asks for the depends", status == 0 and out.count("QUESTION: room calls words") == 2 and
+                     out.count("`depends: [words]`") == 2 and out.count("- update") == 2, out + err)
+        self.found("one interface, in one bracket", self.calling(tied, word="11"))
+        top = self.root(self.FOO, [])
+        self.calling(tied, lib=Lib(os.path.join(top, "lib")))
+        for v in "12":
+            os.unlink(os.path.join(top, "lib", f"foo-{v}", "modules", "m_foo.so"))
+        release = os.path.join(top, "releases", "2")
+        path = os.path.join(release, "relup.json")
+
+        def relup(title, script, errors=()):
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({"release": "rel", "version": "2", "up": [{"from": "1", "instructions": script}],
+                           "down": []}, f)
+            for what, where in (("relup", path), ("release", release), ("root", top)):
+                self.found(f"{what}: {title}", where, errors)
+        start = [self.code("2", ["room", "words"]), "point_of_no_return"]
+        loads = [self.module_op("load", m) for m in ("words", "room")]
+        suspend, resume = {"suspend": [{"module": "room"}]}, {"resume": ["room"]}
+        relup("an interface changes in one bracket", [*start, suspend, *loads, resume])
+        relup("an interface changes between two brackets", [*start, loads[0], suspend, loads[1], resume],
+              ["depends_missing"])
+
+    def incomparable(self):
+        bare = {"drop": ["-g"]}
+        self.pair("an old version without debug information", [SOFT], old=bare, warnings=["no_debug_info"],
+                  says=["is the same in 1 and 2 cannot be compared: this file has no debug information"])
+        self.pair("a new version without it is told of itself", [SOFT], new=bare, warnings=["no_debug_info"],
+                  says=["the layout is not known"])
+        self.pair("a code_change looks at the old layout", [ADVANCED], old=bare)
+        for v in "12":
+            top = self.root(self.FOO, self.script())
+            lib = Lib(os.path.join(top, "lib"))
+            lib.module(os.path.join(lib.dir, f"foo-{v}"), name="m_foo", vsn=v, **bare)
+            self.found(f"relup: version {v} without debug information",
+                       os.path.join(top, "releases", "2", "relup.json"), [], ["no_debug_info"])
+
+    def unsupported(self):
+        for down, warnings in ((self.module_op("remove"), ["not_supported"]), ("restart_runtime", ["not_supported"]),
+                               (None, [])):
+            top = self.root(self.FOO, self.script(), down=self.script(*[down] if down else [], version="1"))
+            for where in (top, os.path.join(top, "releases", "2")):
+                self.found(f"a way down with {down}: {os.path.basename(where)}", where, [], warnings,
+                           says=["refuses the script to 1: instruction 4"] if warnings else [])
+
+        lib = self.lib()
+        for v, modules in (("1", ("m",)), ("2", ("m", "stats"))):
+            a = lib.app(v, modules=modules, appup=appup([SOFT, "add_module: {module: stats}"], [SOFT]) + "    waive:\n"
+                        "      - {module: stats, reason: nobody calls it}\n" if v == "2" else None)
+            for name in modules:
+                lib.module(a, name=name, vsn=v)
+        self.found("a module that goes and is waived", a)
+        status, out, err = relctl("appup", "make", os.path.join(lib.dir, "foo-1"), a)
+        self.verdict("a module that goes and is waived is not drafted", status == 0 and "delete_module" not in out,
+                     out + err)
+
+    def depending(self):
+        top = self.root([*self.FOO, ("tools", "1", "1", "permanent")], self.script())
+        lib = Lib(os.path.join(top, "lib"))
+        lib.module(os.path.join(lib.dir, "foo-2"), name="m_foo", vsn="2",
+                   imports='{.module = "m_tools", .interface = "m_tools/1"},')
+        release = os.path.join(top, "releases", "2")
+        self.found("a module of an application on which its own does not depend", release, ["undefined_applications"])
+        out = relctl("check", release)[1]
+        self.verdict("the hint names the application", "write `depends: [tools]` into the app.yaml of foo" in out, out)
+        evil = "\x1b]0;x\x07\nerror: faked"
+        lib = Lib(os.path.join(self.lib().dir, evil))
+        a = lib.app("1")
+        lib.module(a, head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = 77, "
+                   ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
+        for what in (a, os.path.join(a, "modules", "m.so"), os.path.join(a, "nowhere")):
+            status, out, err = relctl("check", what)
+            text = out + err
+            self.verdict(f"a path is text: {os.path.basename(what)}", status == 1 and "\x1b" not in text and
+                         "\nerror: faked" not in text, repr(text))
+
+    def left_over(self):
+        lib = self.lib()
+        a = lib.app("1")
+        lib.module(a)
+        lib.module(a, name="extra")
+        self.found("a module file that is not listed", a, [], ["no_such_module"], says=["does not list this module"])
+        for vsn, errors in (("1\\n2", ["bad_module"]), ("1\\033[2J", ["bad_module"]), ("1\\177", ["bad_module"]),
+                            ("1 ü", [])):
+            self.one(f"the vsn {vsn}", errors, says=["control characters"] if errors else [], vsn=vsn)
+
+    def names(self):
+        both = ["update: {module: room, depends: [words]}", "load_module: {module: words}"]
+        for title, script, errors, says in (
+                ("an instruction of a module that is nowhere", [*both, "load_module: {module: nosuch}"],
+                 ["no_such_module"] * 2, "has no module nosuch"),
+                ("a depends on a module that is nowhere",
+                 ["update: {module: room, depends: [words, statz]}", both[1]], ["undef_module"] * 2, "statz"),
+                ("a depends on a module without an instruction",
+                 ["update: {module: room, depends: [words, stats]}", both[1]], ["undef_module"] * 2, "stats"),
+                ("a depends on a module of another application",
+                 ["update: {module: room, depends: [words, tool]}", both[1]], [], ""),
+                ("an instruction for a module of another application", [*both, "load_module: {module: tool}"], [], "")):
+            lib = self.lib()
+            lib.module(lib.app("1", name="bar", modules=("tool",), child=None), name="tool")
+            a = self.calling(script, lib=lib)
+            for v in "12":
+                b = lib.app(v, modules=("room", "words", "stats"), child="room",
+                            appup=appup(script) if v == "2" else None)
+                lib.module(b, name="stats", vsn="1", stateless=True, callbacks="")
+            self.found(title, a, errors, says=[says])
+            if errors:
+                out = relctl("check", a)[1]
+                with open(os.path.join(a, "appup.yaml"), encoding="utf-8") as f:
+                    line, text = next((n, x) for n, x in enumerate(f, 1) if re.search("statz|stats|nosuch", x))
+                word = re.search("statz|stats|load_module", text)
+                self.verdict(f"{title}: its place", f"appup.yaml:{line}:{word.start() + 1}:" in out, out)
+
     # -------------------------------------------------------------- seeing
     def seeing(self):
         tree = os.path.join(BUILD, "releases", "tree", "releases")
@@ -615,7 +759,8 @@ class Tests:
     def run(self):
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
-                     self.terminal):
+                     self.terminal, self.together, self.names,
+                     self.incomparable, self.unsupported, self.depending, self.left_over):
             part()
         print(f"1..{self.count}")
 

@@ -18,7 +18,7 @@ worker: proto base
 daemon: exec sup plan model store proto doc base
 compare: elf model doc base
 draft: compare elf model doc base
-check: compare elf model doc base
+check: plan compare elf model doc base
 ctl: check draft compare elf exec sup plan model store proto doc base
 '
 

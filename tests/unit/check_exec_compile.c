@@ -256,6 +256,20 @@ START_TEST(what_cannot_be_executed)
 }
 END_TEST
 
+/* What check warns of is what is refused here. */
+START_TEST(model_knows_what_is_executed)
+{
+	struct model_instr in = {.op = (enum model_op)_i, .module = "a"};
+	const struct model_script s = {.count = 1, .instrs = &in};
+	struct exec_script *x = NULL;
+	struct rel_err err = REL_ERR_INIT;
+	if (model_op_level(in.op) == MODEL_HIGH)
+		return; /* stands in no relup */
+	ck_assert_int_eq(exec_compile(&s, NULL, &x, &err) == 0, model_op_runs(in.op));
+	exec_script_free(&x);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -272,6 +286,7 @@ main(void)
 	tcase_add_loop_test(t, texts_of_a_worker, 0, 3);
 	tcase_add_loop_test(t, empty_lists, 0, 4);
 	tcase_add_loop_test(t, what_cannot_be_executed, 0, 6);
+	tcase_add_loop_test(t, model_knows_what_is_executed, 0, MODEL_OP__COUNT);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	int failed = srunner_ntests_failed(sr);
