@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/name.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 

@@ -9,5 +9,6 @@ src_base_librelbase_la_SOURCES = \
 	src/base/mem.c src/base/mem.h \
 	src/base/must.c src/base/must.h \
 	src/base/name.c src/base/name.h \
+	src/base/process.c src/base/process.h \
 	src/base/text.c src/base/text.h \
 	src/base/time.c src/base/time.h

@@ -5,8 +5,6 @@
  */
 #include "config.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,13 +12,10 @@
 #include "check/check_priv.h"
 
 #if defined(__x86_64__)
-#define MACHINE EM_X86_64
 #define TRIPLET "x86_64-linux-gnu"
 #elif defined(__aarch64__)
-#define MACHINE EM_AARCH64
 #define TRIPLET "aarch64-linux-gnu"
 #else
-#define MACHINE EM_NONE /* modules of this machine cannot be judged: see elf.h */
 #define TRIPLET "."
 #endif
 
@@ -105,7 +100,7 @@ library_has(const char *library, const char *symbol)
 	struct elf_module *m = NULL;
 	struct rel_err err = REL_ERR_INIT;
 	bool has = false;
-	if (!find_by_default(library, path, sizeof(path)) || elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+	if (!find_by_default(library, path, sizeof(path)) || elf_library_open(path, &m, &err) != 0)
 		return false;
 	for (size_t i = 0; !has && i < elf_module_facts(m)->exports.count; i++)
 		has = strcmp(elf_module_facts(m)->exports.list[i].name, symbol) == 0;
@@ -209,22 +204,6 @@ check_module(const char *file, const char *module, const struct elf_module *m, s
 {
 	const struct look l = {.pos = {.file = file}, .module = module, .f = elf_module_facts(m),
 	    .t = elf_module_table(m), .p = p};
-	if (l.f->type != ET_DYN || (MACHINE != EM_NONE && l.f->machine != MACHINE)) {
-		doc_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "%s for %s; a module is a shared object for %s",
-		    l.f->type == ET_DYN ? "a shared object" : "no shared object, but a file",
-		    elf_machine_name(l.f->machine), elf_machine_name(MACHINE));
-		return;
-	}
-	if (l.f->load_end > l.f->file_size || l.f->sections_end > l.f->file_size) {
-		doc_find(p, DOC_ERROR, &l.pos, REL_E_BAD_OBJECT, "is cut off: %llu bytes of %llu",
-		    (unsigned long long)l.f->file_size,
-		    (unsigned long long)(l.f->load_end > l.f->sections_end ? l.f->load_end : l.f->sections_end));
-		return;
-	}
-	if (l.f->limited != NULL) {
-		error(&l, REL_E_BAD_OBJECT, l.f->limited);
-		return;
-	}
 	flags(&l);
 	libraries(&l);
 	constructors(&l);

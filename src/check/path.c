@@ -99,13 +99,12 @@ root(const char *path, struct doc_problems *p)
 static void
 module_file(const char *path, struct doc_problems *p)
 {
-	struct elf_module *m = NULL;
+	CLEANUP(elf_module_close) struct elf_module *m = NULL;
 	struct rel_err err = REL_ERR_INIT;
-	if (elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
-		doc_problem_add(p, DOC_ERROR, &err);
+	if (compare_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+		doc_problem(p, &(struct rel_pos){.file = path}, err.code, "%s", err.text);
 	else
 		check_module(path, NULL, m, p);
-	elf_module_close(&m);
 }
 
 static void
@@ -138,6 +137,31 @@ base_name(const char *path)
 
 enum kind { KIND_RELEASE, KIND_APP, KIND_APPUP, KIND_RELUP, KIND_CONFIG, KIND_UNKNOWN };
 
+/* A generated relup may be larger than what a person writes, so it is known by its first keys: to read the
+ * whole of any file within its limits would take the memory that only a relup is worth. */
+static bool
+begins_as_relup(const char *path)
+{
+	char head[4096];
+	size_t n = strlen(path);
+	if (n <= 5 || strcmp(path + n - 5, ".json") != 0)
+		return false;
+	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t got = fd >= 0 ? pread(fd, head, sizeof(head) - 1, 0) : -1;
+	head[got > 0 ? got : 0] = '\0';
+	return strstr(head, "\"release\"") != NULL &&
+	    (strstr(head, "\"up\"") != NULL || strstr(head, "\"down\"") != NULL);
+}
+
+static bool
+over_limit(const struct doc_problems *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].err.code == REL_E_LIMIT)
+			return true;
+	return false;
+}
+
 /* By its name, else by what it holds. */
 static enum kind
 kind_of(const char *path, struct doc_problems *p)
@@ -152,9 +176,12 @@ kind_of(const char *path, struct doc_problems *p)
 			return names[i].kind;
 	struct doc *d = NULL;
 	struct doc_problems own = DOC_PROBLEMS_INIT; /* told when the file is read as what it is */
-	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_generated, &d, &own) != 0) {
-		doc_problems_move(p, &own);
-		return KIND_UNKNOWN;
+	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_written, &d, &own) != 0) {
+		bool relup = over_limit(&own) && begins_as_relup(path);
+		if (!relup)
+			doc_problems_move(p, &own);
+		doc_problems_fini(&own);
+		return relup ? KIND_RELUP : KIND_UNKNOWN;
 	}
 	bool map = d->root->kind == DOC_MAP;
 	bool ways = map && (doc_get(d->root, "up") != NULL || doc_get(d->root, "down") != NULL);

@@ -29,6 +29,10 @@ void compare_side_close(struct compare_side **s);
 void compare_side_appup(struct compare_side *s, struct doc_problems *p);
 /* NULL: the application ships no such module, or its file could not be read. */
 struct elf_module *compare_side_module(const struct compare_side *s, const char *module);
+/* elf_module_open(), and REL_E_BAD_OBJECT for a file that no loader of this machine would map whole: of what
+ * is left of it, every difference to another would be a false one. */
+int compare_module_open(int dirfd, const char *path, const char *name, struct elf_module **ret,
+    struct rel_err *err) RTE_MUST_CHECK;
 /* "NAME/modules/MODULE.so", for a position; as long as the next call. */
 const char *compare_side_file(const struct compare_side *s, const char *module, char *buf, size_t size);
 

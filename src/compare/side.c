@@ -3,14 +3,24 @@
  */
 #include "config.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compare/compare.h"
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define MACHINE EM_AARCH64
+#else
+#define MACHINE EM_NONE /* modules of this machine cannot be judged: see elf.h */
+#endif
 
 static void
 nomem(struct doc_problems *p)
@@ -36,6 +46,27 @@ compare_side_file(const struct compare_side *s, const char *module, char *buf, s
 	return buf;
 }
 
+int
+compare_module_open(int dirfd, const char *path, const char *name, struct elf_module **ret, struct rel_err *err)
+{
+	CLEANUP(elf_module_close) struct elf_module *m = NULL;
+	if (elf_module_open(dirfd, path, name, &m, err) != 0)
+		return -1;
+	const struct elf_facts *f = elf_module_facts(m);
+	uint64_t end = f->load_end > f->sections_end ? f->load_end : f->sections_end;
+	if (f->type != ET_DYN || (MACHINE != EM_NONE && f->machine != MACHINE))
+		return rel_err_set(err, REL_E_BAD_OBJECT, "%s for %s; a module is a shared object for %s",
+		    f->type == ET_DYN ? "a shared object" : "no shared object, but a file",
+		    elf_machine_name(f->machine), elf_machine_name(MACHINE));
+	if (end > f->file_size)
+		return rel_err_set(err, REL_E_BAD_OBJECT, "is cut off: %ju bytes of %ju",
+		    (uintmax_t)f->file_size, (uintmax_t)end);
+	if (f->limited != NULL)
+		return rel_err_set(err, REL_E_BAD_OBJECT, "%s", f->limited);
+	*ret = MOVE(m);
+	return 0;
+}
+
 static void
 load_modules(struct compare_side *s, struct doc_problems *p)
 {
@@ -46,7 +77,7 @@ load_modules(struct compare_side *s, struct doc_problems *p)
 		snprintf(path, sizeof(path), "modules/%s.so", module);
 		compare_side_file(s, module, name, sizeof(name));
 		const struct rel_pos pos = {.file = name};
-		if (elf_module_open(s->fd, path, name, &s->modules[i], &err) == 0)
+		if (compare_module_open(s->fd, path, name, &s->modules[i], &err) == 0)
 			continue;
 		doc_problem(p, &pos, err.code, "%s", err.text);
 		if (rel_err_hint_of(&err)[0] == '\0')

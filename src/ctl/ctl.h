@@ -124,6 +124,9 @@ int ctl_out_file(const char *path, const char *text, struct rel_err *err) RTE_MU
  * \u00NN.  Owned; NULL: no memory. */
 char *ctl_plain(const char *text) RTE_MUST_CHECK;
 void ctl_put(FILE *f, const char *text); /* prints it so */
+void ctl_put_place(FILE *f, const struct rel_err *e); /* "FILE:LINE:COLUMN: ", as far as it has one */
+/* The same for every text in a value that is to be shown as text.  -1: no memory. */
+int ctl_json_plain(json_t *v) RTE_MUST_CHECK;
 /* A hint with the path of the root in place of the word ROOT, where it is known. */
 void ctl_hint(const struct ctl *c, const char *hint, char *buf, size_t size);
 /* A note for people on c->err; nothing with -q. */

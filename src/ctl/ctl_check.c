@@ -51,14 +51,15 @@ static void
 finding_text(struct ctl *c, const struct doc_problem *d)
 {
 	const struct rel_err *e = &d->err;
-	if (e->file[0] != '\0')
-		fprintf(c->out, "%s:", e->file);
-	if (e->line != 0)
-		fprintf(c->out, "%u:%u:", e->line, e->column);
-	fprintf(c->out, "%s%s: %s [%s]\n", e->file[0] != '\0' ? " " : "",
-	    d->severity == DOC_ERROR ? "error" : "warning", e->text, rel_err_name(e->code));
-	if (!c->quiet && rel_err_hint_of(e)[0] != '\0')
-		fprintf(c->out, "    hint: %s\n", rel_err_hint_of(e));
+	ctl_put_place(c->out, e);
+	fputs(d->severity == DOC_ERROR ? "error: " : "warning: ", c->out);
+	ctl_put(c->out, e->text);
+	fprintf(c->out, " [%s]\n", rel_err_name(e->code));
+	if (c->quiet || rel_err_hint_of(e)[0] == '\0')
+		return;
+	fputs("    hint: ", c->out);
+	ctl_put(c->out, rel_err_hint_of(e));
+	fputc('\n', c->out);
 }
 
 static int
@@ -95,12 +96,12 @@ check(struct ctl *c, const struct ctl_args *a)
 }
 
 /* ------------------------------------------------------------------ appup make */
-/* A shell that redirects the draft into the file has emptied it before. */
+/* A shell that redirects the draft into the file has emptied it before.  What is no file has no bytes either. */
 static void
 load_appup(struct compare_side *s, struct doc_problems *p)
 {
 	struct stat st;
-	if (fstatat(s->fd, "appup.yaml", &st, 0) == 0 && st.st_size == 0)
+	if (fstatat(s->fd, "appup.yaml", &st, 0) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
 		return;
 	compare_side_appup(s, p);
 }

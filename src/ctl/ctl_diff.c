@@ -317,12 +317,18 @@ diff(struct ctl *c, const struct ctl_args *a)
 {
 	struct diff d = {.p = DOC_PROBLEMS_INIT};
 	json_t *v = diff_of(&d, a);
+	if (d.p.errors > 0) { /* what could not be read would count as a difference */
+		json_decref(v);
+		v = NULL;
+	}
 	int status = v != NULL && ctl_args_has(a, O_DETAILED) &&
 	    json_array_size(json_object_get(v, "applications")) > 0 ? 2 : 0;
 	if (v == NULL && d.p.errors == 0)
 		doc_problem(&d.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL && c->format == CTL_JSON)
 		status = ctl_json(c, json_incref(v)) != 0 ? 1 : status;
+	else if (v != NULL && ctl_json_plain(v) != 0)
+		doc_problem(&d.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL)
 		print_text(c->out, v);
 	json_decref(v);

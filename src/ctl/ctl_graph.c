@@ -215,8 +215,14 @@ graph(struct ctl *c, const struct ctl_args *a)
 		rc |= compare_release_open(from, libs.names, libs.count, &g.from, &g.p);
 	if (rc == 0)
 		v = graph_json(&g);
+	if (g.p.errors > 0) { /* what could not be read would seem to call nothing */
+		json_decref(v);
+		v = NULL;
+	}
 	if (v != NULL && c->format == CTL_JSON)
 		status = ctl_json(c, json_incref(v));
+	else if (v != NULL && ctl_json_plain(v) != 0)
+		doc_problem(&g.p, NULL, REL_E_NOMEM, "out of memory");
 	else if (v != NULL && ctl_args_has(a, O_DOT))
 		print_dot(c->out, v);
 	else if (v != NULL)

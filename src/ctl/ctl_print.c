@@ -56,9 +56,27 @@ ctl_put(FILE *f, const char *text)
 	fputs(plain != NULL ? plain : "(out of memory)", f);
 }
 
+int
+ctl_json_plain(json_t *v)
+{
+	int rc = 0;
+	size_t i;
+	const char *key;
+	json_t *part;
+	if (json_is_string(v)) {
+		CLEANUP(rel_free_cleanup) char *plain = ctl_plain(json_string_value(v));
+		return plain != NULL ? json_string_set(v, plain) : -1;
+	}
+	json_array_foreach (v, i, part)
+		rc |= ctl_json_plain(part);
+	json_object_foreach (v, key, part)
+		rc |= ctl_json_plain(part);
+	return rc;
+}
+
 /* ------------------------------------------------------------------ text */
-static void
-text_place(FILE *f, const struct rel_err *e)
+void
+ctl_put_place(FILE *f, const struct rel_err *e)
 {
 	if (e->file[0] == '\0')
 		return;
@@ -75,7 +93,7 @@ text_problem(struct ctl *c, enum doc_severity severity, const struct rel_err *e)
 	const char *word = severity == DOC_ERROR ? "error" : "warning";
 	const char *on = !c->color ? "" : severity == DOC_ERROR ? "\033[1;31m" : "\033[1;33m";
 	fprintf(c->err, "relctl: %s%s:%s ", on, word, c->color ? "\033[0m" : "");
-	text_place(c->err, e);
+	ctl_put_place(c->err, e);
 	ctl_put(c->err, e->text);
 	fputc('\n', c->err);
 }

@@ -281,8 +281,9 @@ show_entry(struct ctl *c, const char *way, const struct model_relup_entry *e)
 	static const char *const heads[] = {"STEP", "APPLICATION", "MODULE", "ACTION", "WHY HERE"};
 	struct show s = {.script = &e->script};
 	int rc = find_owners(&s) | find_brackets(&s);
-	fprintf(c->out, "\n%s %s%s%s\n", way, e->other, e->description != NULL ? ": " : "",
-	    e->description != NULL ? e->description : "");
+	fprintf(c->out, "\n%s %s%s", way, e->other, e->description != NULL ? ": " : "");
+	ctl_put(c->out, e->description != NULL ? e->description : "");
+	fputc('\n', c->out);
 	if (rc == 0) {
 		ctl_table_init(&s.table, heads, NELEM(heads));
 		for (size_t i = 0; i < e->script.count; i++)

@@ -126,7 +126,6 @@ void proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after);
 void proc_free(struct daemon *d, struct sup_worker *w);
 
 /* pids.c */
-int pids_start_time(pid_t pid, uint64_t *ret); /* -1 with errno; ESRCH: there is no such process */
 /* Is it still the process that began then?  An error says nothing of it. */
 int pids_lives(pid_t pid, uint64_t start_time, bool *ret, struct rel_err *err) RTE_MUST_CHECK;
 int pids_open(int run_fd, struct pids **ret, struct rel_err *err) RTE_MUST_CHECK;

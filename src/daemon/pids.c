@@ -30,36 +30,11 @@ struct pids {
 	size_t lowest;                /* no row before it is free */
 };
 
-/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
-int
-pids_start_time(pid_t pid, uint64_t *ret)
-{
-	char path[64], buf[1024];
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0) {
-		if (n == 0 || errno == ENOENT)
-			errno = ESRCH;
-		return -1;
-	}
-	buf[n] = '\0';
-	const char *p = strrchr(buf, ')');
-	for (int field = 2; p != NULL && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (p == NULL) {
-		errno = EPROTO;
-		return -1;
-	}
-	*ret = strtoull(p + 1, NULL, 10);
-	return 0;
-}
-
 int
 pids_lives(pid_t pid, uint64_t start_time, bool *ret, struct rel_err *err)
 {
 	uint64_t now;
-	if (pids_start_time(pid, &now) == 0)
+	if (rel_process_start(pid, &now, NULL) == 0)
 		*ret = now == start_time;
 	else if (errno == ESRCH)
 		*ret = false;

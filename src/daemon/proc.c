@@ -285,7 +285,7 @@ proc_spawn(struct daemon *d, struct sup_worker *w)
 		return;
 	}
 	/* What cannot be watched or known again is no worker.  It has no job yet, so nothing is lost. */
-	if (pids_start_time(pid, &w->start_time) != 0 || watch(p, pid) != 0) {
+	if (rel_process_start(pid, &w->start_time, NULL) != 0 || watch(p, pid) != 0) {
 		rc = errno;
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);

@@ -288,7 +288,7 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 		/* Its row in run/pids is gone, but the kernel vouches for uid and pid. */
 		uint64_t start = 0;
 		struct rel_err err = REL_ERR_INIT;
-		if (pids_start_time(c->pid, &start) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
+		if (rel_process_start(c->pid, &start, NULL) != 0 || proc_watch(d, w, c->pid, start, 0, &err) != 0) {
 			daemon_log(d, "warning", w->name, "pid %ld cannot be watched; its connection is closed "
 							  "until it comes again", (long)c->pid);
 			conn_close(c);
@@ -297,7 +297,7 @@ hello_with_job(struct conn *c, struct sup_worker *w, struct proto_packet *p, jso
 		sup_lost(d->sup, w, c->pid, start);
 	}
 	uint64_t start;
-	if (w->pid == c->pid && pids_start_time(c->pid, &start) != 0) {
+	if (w->pid == c->pid && rel_process_start(c->pid, &start, NULL) != 0) {
 		/* It may well be the worker: told nothing, it comes again. */
 		daemon_log(d, "warning", w->name, "pid %ld cannot be looked at (%s); its connection is "
 						  "closed until it comes again", (long)c->pid, strerror(errno));

@@ -335,7 +335,7 @@ complete_direction(struct completer *k, const struct way *y, size_t *added)
 	if (missing.list == NULL)
 		return nomem(k);
 	for (size_t i = 0; i < y->items->count; i++)
-		if (!draft_item_handled(c, &y->items->list[i], &e->script))
+		if (!draft_item_handled(c, &y->items->list[i], e))
 			missing.list[missing.count++] = y->items->list[i];
 	*added += missing.count;
 	int rc = missing.count == 0 ? 0 : complete_entry(k, list, e, &missing);

@@ -24,9 +24,9 @@ struct draft_items {
 /* In the order in which they are to stand; memory from `arena`. */
 int draft_items_find(const struct compare *c, enum model_mode mode, struct rel_arena *arena,
     struct draft_items *ret, struct doc_problems *p) RTE_MUST_CHECK;
-/* Does the script take care of it already? */
+/* Does the entry take care of it already, by its script or a waiver? */
 bool draft_item_handled(const struct compare *c, const struct draft_item *it,
-    const struct model_script *s);
+    const struct model_appup_entry *e);
 
 /* ------------------------------------------------------------------ text.c */
 struct draft_writer {

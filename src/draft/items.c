@@ -314,9 +314,40 @@ draft_items_find(const struct compare *c, enum model_mode mode, struct rel_arena
 	return modules(&d) != 0 || supervisor(&d) != 0 || restarts(&d) != 0 ? -1 : 0;
 }
 
-bool
-draft_item_handled(const struct compare *c, const struct draft_item *it, const struct model_script *s)
+static bool
+same_name(const char *a, const char *b)
 {
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool
+names(const struct model_appup_entry *e, const char *module, const char *child, const char *application)
+{
+	for (size_t i = 0; i < e->waiver_count; i++)
+		if (same_name(e->waivers[i].module, module) || same_name(e->waivers[i].child, child) ||
+		    same_name(e->waivers[i].application, application))
+			return true;
+	return false;
+}
+
+/* As check judges it: the supervisor's instruction is for its flags and for each child. */
+static bool
+waived(const struct compare *c, const struct draft_item *it, const struct model_appup_entry *e)
+{
+	if (it->module != NULL || it->child != NULL)
+		return names(e, it->module, it->child, NULL);
+	bool all = c->flags[0] == '\0' || names(e, NULL, NULL, c->new->app->application);
+	for (size_t i = 0; i < c->child_count; i++)
+		all &= names(e, NULL, c->children[i].id, NULL);
+	return all;
+}
+
+bool
+draft_item_handled(const struct compare *c, const struct draft_item *it, const struct model_appup_entry *e)
+{
+	const struct model_script *s = &e->script;
+	if (waived(c, it, e))
+		return true;
 	return it->module != NULL ? compare_handles_module(c, s, it->module, it->goes)
 	    : it->child != NULL   ? compare_handles_child(s, it->child)
 				  : compare_handles_supervisor(s);

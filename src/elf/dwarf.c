@@ -56,13 +56,13 @@ elf_dwarf_close(struct elf_dwarf **dp)
 }
 
 /* ------------------------------------------------------------------ sections */
-/* Bytes that a section takes uncompressed; false: it lies outside of the file. */
+/* Bytes that a section takes beside those in the file; false: it lies outside of it. */
 static bool
 unpacked_size(const struct elf_module *m, size_t i, uint64_t *ret)
 {
 	const Elf64_Shdr *s = &m->shdrs[i];
 	const unsigned char *data = elf_bytes(m, s->sh_offset, s->sh_size);
-	*ret = s->sh_size;
+	*ret = 0;
 	if (data == NULL)
 		return false;
 	if ((s->sh_flags & SHF_COMPRESSED) != 0) {
@@ -75,7 +75,6 @@ unpacked_size(const struct elf_module *m, size_t i, uint64_t *ret)
 		/* "ZLIB" and the size, big-endian */
 		if (s->sh_size < 12)
 			return false;
-		*ret = 0;
 		for (size_t k = 4; k < 12; k++)
 			*ret = *ret << 8 | data[k];
 	}
@@ -85,7 +84,7 @@ unpacked_size(const struct elf_module *m, size_t i, uint64_t *ret)
 static bool
 sizes_ok(const struct elf_module *m, struct elf_dwarf *d)
 {
-	uint64_t sum = 0;
+	uint64_t sum = m->size;
 	for (size_t i = 0; i < m->shdr_count; i++) {
 		uint64_t size;
 		if (m->shdrs[i].sh_type == SHT_NOBITS || m->shdrs[i].sh_type == SHT_NULL)
@@ -94,8 +93,8 @@ sizes_ok(const struct elf_module *m, struct elf_dwarf *d)
 			elf_dwarf_stop(d, "a section lies outside of the file");
 			return false;
 		}
-		if (size > DWARF_BYTES_MAX - sum) {
-			elf_dwarf_stop(d, "its sections are larger than 512 MiB");
+		if (sum > DWARF_BYTES_MAX || size > DWARF_BYTES_MAX - sum) {
+			elf_dwarf_stop(d, "its sections take more than 32 MiB, unpacked");
 			return false;
 		}
 		sum += size;

@@ -14,7 +14,7 @@
 #include "elf/elf_priv.h"
 
 #define DWARF_UNITS_MAX    32768u
-#define DWARF_BYTES_MAX    ((uint64_t)512 << 20) /* of all debug sections, uncompressed */
+#define DWARF_BYTES_MAX    ((uint64_t)32 << 20)  /* the file, and its compressed sections unpacked */
 #define DWARF_ABBREV_MAX   ((uint64_t)8 << 20)   /* of the abbreviations of all units */
 #define DWARF_ATTRS_MAX    256u                  /* of one abbreviation */
 #define DWARF_WORK_MAX     ((uint64_t)2 << 30)   /* bytes passed over, times attributes / 16 */

@@ -24,7 +24,12 @@
 
 #include "base/base.h"
 
-#define ELF_FILE_MAX      ((size_t)1 << 30) /* bytes of a module file */
+/* Bytes of a module file.  It is read whole, since one that is mapped could be cut under the reader, so this is
+ * the memory that a file can ask of who checks it: with the facts and what is unpacked, below 64 MiB.  A module
+ * is one part of a worker, of which two versions stand in memory side by side; even a megabyte of code has its
+ * debug information within this.  A library of this host, which modules share, may have LIBRARY_MAX. */
+#define ELF_FILE_MAX      ((size_t)24 << 20)
+#define ELF_LIBRARY_MAX   ((size_t)1 << 30)
 #define ELF_TYPES_MAX     4096u             /* C types of one layout */
 #define ELF_DIFFS_MAX     1000u             /* differences that a comparison lists */
 #define ELF_POINTERS_MAX  1000u             /* members that elf_layout_pointers() lists */
@@ -227,6 +232,8 @@ struct elf_layout {
  * absent: REL_E_NOT_FOUND; not an ELF file, or one that contradicts itself: REL_E_BAD_OBJECT. */
 int elf_module_open(int dirfd, const char *path, const char *name, struct elf_module **ret,
     struct rel_err *err) RTE_MUST_CHECK;
+/* The same for a library of this host, whose size nobody chose who wrote a module. */
+int elf_library_open(const char *path, struct elf_module **ret, struct rel_err *err) RTE_MUST_CHECK;
 void elf_module_close(struct elf_module **m);
 
 const struct elf_facts *elf_module_facts(const struct elf_module *m);

@@ -13,9 +13,7 @@
 #include "elf/elf.h"
 
 #define ELF_MAGIC       0x6d656c66u
-#define ELF_ARENA_MAX   ((size_t)256 << 20) /* all facts of a module */
 #define ELF_PHDRS_MAX   512u
-#define ELF_RELOCS_MAX  ((size_t)2 << 20)
 #define ELF_NAME_MAX    4096u /* bytes of a name; longer ones are cut */
 #define ELF_HOOKS_MAX   256u  /* that are listed */
 
@@ -47,8 +45,15 @@ struct elf_reloc {
 struct elf_dwarf;
 struct elf_cached_layout;
 
+struct elf_bounds {
+	size_t file;                  /* bytes of it */
+	size_t facts;                 /* bytes of all facts */
+	size_t relocs;
+};
+
 struct elf_module {
 	unsigned magic;
+	const struct elf_bounds *bounds;
 	struct rel_arena *arena;
 	const char *name;
 	char *file;                   /* owned; a NUL stands behind its last byte */

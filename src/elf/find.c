@@ -12,7 +12,7 @@
 #include "elf/dwarf_priv.h"
 
 #define ANCHOR        "relw_state_"
-#define NAMES_MAX     ((size_t)1 << 20)
+#define NAMES_MAX     ((size_t)1 << 17)
 #define QUALIFIER_MAX 64 /* typedefs and qualifiers in a row */
 
 bool

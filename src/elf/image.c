@@ -148,9 +148,9 @@ elf_image_relocate(struct elf_module *m, struct rel_err *err)
 	if (mach == NULL)
 		return 0;
 	if (__builtin_add_overflow(d->relasz, d->pltrelsz, &bytes) ||
-	    bytes / sizeof(Elf64_Rela) > ELF_RELOCS_MAX)
+	    bytes / sizeof(Elf64_Rela) > m->bounds->relocs)
 		return rel_err_set(
-		    err, REL_E_LIMIT, "%s has more than %zu relocations", m->name, ELF_RELOCS_MAX);
+		    err, REL_E_LIMIT, "%s has more than %zu relocations", m->name, m->bounds->relocs);
 	m->relocs = calloc(bytes / sizeof(Elf64_Rela) + 1, sizeof(*m->relocs));
 	if (m->relocs == NULL)
 		return rel_err_nomem(err);

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,22 +48,39 @@ read_all(struct elf_module *m, struct rel_err *err)
 	return elf_table_read(m, err);
 }
 
-int
-elf_module_open(
-    int dirfd, const char *path, const char *name, struct elf_module **ret, struct rel_err *err)
+static const struct elf_bounds module_bounds = {ELF_FILE_MAX, (size_t)8 << 20, (size_t)256 << 10};
+static const struct elf_bounds library_bounds = {ELF_LIBRARY_MAX, (size_t)256 << 20, (size_t)2 << 20};
+
+static int
+open_within(const struct elf_bounds *bounds, int dirfd, const char *path, const char *name,
+    struct elf_module **ret, struct rel_err *err)
 {
 	CLEANUP(elf_module_close) struct elf_module *m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return rel_err_nomem(err);
 	m->magic = ELF_MAGIC;
-	m->arena = rel_arena_new(ELF_ARENA_MAX);
+	m->bounds = bounds;
+	m->arena = rel_arena_new(bounds->facts);
 	if (m->arena == NULL || (m->name = rel_arena_strdup(m->arena, name)) == NULL)
 		return rel_err_nomem(err);
-	if (rel_file_read(dirfd, path, name, ELF_FILE_MAX, &m->file, &m->size, err) != 0 ||
+	if (rel_file_read(dirfd, path, name, bounds->file, &m->file, &m->size, err) != 0 ||
 	    read_all(m, err) != 0)
 		return -1;
 	*ret = MOVE(m);
 	return 0;
+}
+
+int
+elf_module_open(
+    int dirfd, const char *path, const char *name, struct elf_module **ret, struct rel_err *err)
+{
+	return open_within(&module_bounds, dirfd, path, name, ret, err);
+}
+
+int
+elf_library_open(const char *path, struct elf_module **ret, struct rel_err *err)
+{
+	return open_within(&library_bounds, AT_FDCWD, path, path, ret, err);
 }
 
 void

@@ -44,5 +44,5 @@ elf_full(const struct elf_module *m, struct rel_err *err)
 {
 	return rel_err_set(err, REL_E_LIMIT,
 	    "%s: what it describes takes more than %zu MiB, or more than there is", m->name,
-	    ELF_ARENA_MAX >> 20);
+	    m->bounds->facts >> 20);
 }

@@ -241,22 +241,15 @@ lock_take(struct store *st, struct rel_err *err)
 /* run/pids is relupd's: a row a process, "WORKER PID STARTTIME", the first "boot ID". */
 #define PIDS_ROW 256
 
-/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
+/* One that cannot be looked at may well live. */
 static bool
-is_alive(long pid, uint64_t start_time)
+is_alive(pid_t pid, uint64_t start_time)
 {
-	char path[64], buf[1024];
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-	CLEANUP(rel_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	const char *p = strrchr(buf, ')');
-	bool zombie = p != NULL && (p[1] == ' ') && (p[2] == 'Z' || p[2] == 'X');
-	for (int field = 2; p != NULL && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p != NULL && !zombie && strtoull(p + 1, NULL, 10) == start_time;
+	uint64_t now;
+	bool ended;
+	if (rel_process_start(pid, &now, &ended) != 0)
+		return errno != ESRCH;
+	return !ended && now == start_time;
 }
 
 static bool
@@ -287,7 +280,7 @@ check_nobody_lives(struct store *st, struct rel_err *err)
 	for (off_t at = PIDS_ROW; pread(fd, row, PIDS_ROW, at) == PIDS_ROW; at += PIDS_ROW) {
 		row[PIDS_ROW] = '\0';
 		if (sscanf(row, "%256s %ld %" SCNu64, name, &pid, &start) != 3 || pid <= 1 ||
-		    !is_alive(pid, start))
+		    !is_alive((pid_t)pid, start))
 			continue;
 		if (living++ == 0) {
 			strcpy(first, name);

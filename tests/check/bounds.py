@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,12 @@ RELCTL = os.path.join(BUILD, "relctl")
 MEMORY = 64 * 1024  # KiB
 SECONDS = 60        # nothing comes near it; it is for what would never end
 NODES = 50000
+MODULE_MAX = 24 * 1024 * 1024
 RELUP_NODES, RELUP_MEMORY = 4000000, 1024 * 1024  # KiB
 
 OLD, NEW = "lib/hello-0.1.0", "lib/hello-0.1.1"
 APPUP = f"{NEW}/appup.yaml"
+RELUP = "releases/0.1.1/relup.json"
 MAKE = ["relup", "make", "releases/0.1.1/release.yaml", "--lib", "lib", "--from", "releases/0.1.0/release.yaml"]
 GRAPH = ["graph", "releases/0.1.1/release.yaml", "--lib", "lib"]
 APPUP_MAKE = ["appup", "make", OLD, NEW]
@@ -37,13 +40,12 @@ SEATS = {
     APPUP: [["check", NEW], ["check", APPUP], MAKE, APPUP_MAKE],
     "releases/0.1.1/release.yaml": [["check", "releases/0.1.1"], MAKE, GRAPH, RELEASES],
     "releases/0.1.0/release.yaml": [MAKE, RELEASES],
-    "releases/0.1.1/relup.json": [["relup", "show", "releases/0.1.1/relup.json"],
-                                  ["check", "releases/0.1.1/relup.json"]],
+    RELUP: [["relup", "show", RELUP], ["check", RELUP]],
     "any.yaml": [["check", "any.yaml"]],
+    "any.json": [["check", "any.json"]],
 }
-GENERATED = ("releases/0.1.1/relup.json", "any.yaml")
 MODULE = f"{NEW}/modules/listener.so"
-MODULE_COMMANDS = [["check", NEW], ["check", MODULE], APPUP_MAKE, DIFF, RELEASES]
+MODULE_COMMANDS = [["check", NEW], ["check", MODULE], APPUP_MAKE, DIFF, RELEASES, GRAPH]
 
 DEEP = 32000
 
@@ -140,6 +142,7 @@ def named(name):
                        '[{"load_object_code":{"application":%s,"version":"0.1.1","modules":[]}},'
                        '"point_of_no_return"]}],"down":[]}' % q],
         "any.yaml": [],
+        "any.json": [],
     }
 
 
@@ -234,7 +237,7 @@ class Tests:
         argv = {" ".join(a): a for commands in SEATS.values() for a in commands}
         complaints = []
         for a in argv.values():
-            if "any.yaml" in a:
+            if a[-1].startswith("any."):
                 continue
             r = self.run(a)
             if r.status != 0 or r.kib > MEMORY:
@@ -243,13 +246,10 @@ class Tests:
 
     def documents(self):
         for title, body in texts().items():
-            # A file of any name may be a relup, which may have more nodes, and memory for them.
-            many = {"memory": RELUP_MEMORY} if "dashes" in title else {}
             put = self.writer(body)
-            self.verdict(title, [c for seat, commands in SEATS.items() for c in self.seated(
-                seat, put, commands, **(many if seat == "any.yaml" else {}))])
+            self.verdict(title, [c for seat, commands in SEATS.items() for c in self.seated(seat, put, commands)])
         for seat, commands in SEATS.items():
-            if seat not in GENERATED:
+            if seat != RELUP:
                 self.verdict(f"{seat}, a byte more than 1 MiB", self.seated(
                     seat, self.writer("#" * (1024 * 1024 + 1)), commands, where=re.escape(seat)))
             if seat != APPUP:  # `appup make` drafts it anew
@@ -296,34 +296,54 @@ class Tests:
         for title, put in things.items():
             complaints = []
             for seat, commands in {**SEATS, MODULE: MODULE_COMMANDS}.items():
-                if seat == APPUP:  # `appup make` drafts what is not there
-                    commands = [a for a in commands if a is not APPUP_MAKE]
                 # A folder in which the file cannot be seen may be named instead of it.
                 where = "|".join(re.escape(x) for x in (seat, os.path.dirname(seat) or seat))
                 complaints += self.seated(seat, put, commands, where=where, statuses=(1, 10))
             self.verdict(f"{title} in place of a file", complaints)
 
     def modules(self):
-        """`check` refuses a module that is cut off; the others may make do with what is left of it."""
+        """A module that is cut off is refused by all: what is left of it would differ from a whole one."""
         with open(self.path(MODULE), "rb") as f:
             whole = f.read()
-        checks = [a for a in MODULE_COMMANDS if a[0] == "check"]
-        others = [a for a in MODULE_COMMANDS if a[0] != "check"]
 
-        def long(path):
-            self.writer(whole[:len(whole) // 2])(path)
-            os.truncate(path, 1 << 32)
+        def padded(length, size):
+            def put(path):
+                self.writer(whole[:length])(path)
+                os.truncate(path, size)
+            return put
         bodies = {f"a module of which {size} bytes are left": self.writer(whole[:size])
                   for size in (0, 1, 4, 16, 63, 64, 100, 1000, len(whole) // 2, len(whole) - 1)}
-        bodies["half a module and 4 GiB of nothing"] = long
+        bodies["half a module and 4 GiB of nothing"] = padded(len(whole) // 2, 1 << 32)
+        for size in (512 * 1024 * 1024, MODULE_MAX + 1):
+            bodies[f"a module that is padded to {size} bytes"] = padded(len(whole), size)
         for title, put in bodies.items():
-            self.verdict(title, self.seated(MODULE, put, checks, where=re.escape(MODULE), statuses=(1, 10)) +
-                         self.seated(MODULE, put, others, where="listener", statuses=(0, 1, 10)))
+            self.verdict(title, self.seated(MODULE, put, MODULE_COMMANDS, where=re.escape(MODULE), statuses=(1, 10)))
+        self.verdict("a module of the largest size", self.seated(
+            MODULE, padded(len(whole), MODULE_MAX), MODULE_COMMANDS, where="", statuses=(0,)))
+
+    def many_names(self):
+        """A module with 200,000 variables of the same long name: one text in the file, many in what is told."""
+        with open(self.path(MODULE), "rb") as f:
+            whole = f.read()
+        sections, = struct.unpack_from("<Q", whole, 40)
+        size, count, _ = struct.unpack_from("<HHH", whole, 58)
+        heads = [list(struct.unpack_from("<IIQQQQIIQQ", whole, sections + i * size)) for i in range(count)]
+        table = next(h for h in heads if h[1] == 2)  # SHT_SYMTAB
+        bss = next(i for i, h in enumerate(heads) if h[1] == 8 and h[2] == 3)  # SHT_NOBITS, written to
+        names = b"\0" + b"n" * 4000 + b"\0"
+        symbols = struct.pack("<IBBHQQ", 1, 0x11, 0, bss, heads[bss][3], 1) * 200000
+        texts = heads[table[6]]
+        texts[4], texts[5] = len(whole), len(names)
+        table[4], table[5] = len(whole) + len(names), len(symbols)
+        body = bytearray(whole)
+        for i, h in enumerate(heads):
+            struct.pack_into("<IIQQQQIIQQ", body, sections + i * size, *h)
+        self.verdict("a module with 200,000 long names", self.seated(
+            MODULE, self.writer(bytes(body) + names + symbols), MODULE_COMMANDS, where=re.escape(MODULE)))
 
     def generated(self):
         """A generated relup.json may be large, and its tree then takes what it needs; what is refused by its
         size has no tree."""
-        seat = "releases/0.1.1/relup.json"
         head, item = b'{"release":"hello","version":"0.1.1","down":[],"up":[', b"1," * 100000
 
         def nodes(count, pad=b""):
@@ -338,15 +358,17 @@ class Tests:
         def long(path):
             nodes(0)(path)
             os.truncate(path, 64 * 1024 * 1024 + 1)
-        self.verdict("a relup.json of 64 MiB and a byte", self.seated(seat, long, SEATS[seat], where=re.escape(seat)))
-        # The nodes around them are six.
-        for count in (RELUP_NODES - 6, RELUP_NODES - 5):
-            complaints = self.seated(seat, nodes(count), SEATS[seat], memory=RELUP_MEMORY)
-            self.verdict(f"a relup.json of {count + 6} nodes", complaints)
+        for seat in (RELUP, "any.json"):  # which begins as a relup
+            self.verdict(f"a relup in {seat} of 64 MiB and a byte",
+                         self.seated(seat, long, SEATS[seat], where=re.escape(seat)))
+            # The nodes around them are six.
+            for count in (RELUP_NODES - 6, RELUP_NODES - 5):
+                complaints = self.seated(seat, nodes(count), SEATS[seat], memory=RELUP_MEMORY)
+                self.verdict(f"a relup in {seat} of {count + 6} nodes", complaints)
 
     def all(self):
         for part in (self.whole, self.documents, self.names, self.arguments, self.cut_documents, self.no_files,
-                     self.modules, self.generated):
+                     self.modules, self.many_names, self.generated):
             part()
         print(f"# {self.runs} runs, at most {self.most} KiB and {self.slowest:.2f} s of processor")
         print(f"1..{self.count}")

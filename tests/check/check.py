@@ -522,6 +522,15 @@ class Tests:
         kept = [x for x in partial.splitlines() if x not in out.splitlines()]
         self.verdict("what is missing is added, a person's lines stay", status == 0 and kept == [] and
                      out.count("load_module: {module: l}") == 2 and "# mine" in out, out + err)
+        waive = "    waive: [{module: l, reason: r}, {child: c, reason: r}]\n"
+        waived = FOO + "".join(f"{way}:\n  - {key}: '1'\n    instructions: []\n{waive}"
+                               for way, key in (("up", "from"), ("down", "to")))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(waived)
+        status, out, err = relctl("appup", "make", old, new)
+        self.verdict("what is waived is not drafted", status == 0 and out.count("- update: {module: m") == 2 and
+                     all(x not in out for x in ("module: l}}", "- load_module", "restart_worker", "update_supervisor")),
+                     out + err)
         open(path, "w", encoding="utf-8").close()
         status, out, err = relctl("appup", "make", old, new)
         self.verdict("an empty file is a new draft", status == 0 and out == draft, out + err)
@@ -577,9 +586,36 @@ class Tests:
         status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
         self.verdict("diff where there is no way", status == 0 and "no way from 0.1.1 to 0.1.0" in out, out + err)
 
+    def terminal(self):
+        """What a terminal would obey comes out of names and values as text, and in JSON as it was."""
+        evil, written = "\x1b]0;x\x07\x9b2J\x7f", r"\e]0;x\a\u009b2J\x7f"
+        lib = Lib(os.path.join(self.lib().dir, evil))
+        old = lib.app("1", extra=f'env: {{"{written}": 1}}\n')
+        new = lib.app("2", extra=f'env: {{"{written}": 2}}\n')
+        bad = lib.app("3", extra=f'"{written}": 1\n')
+        for a in (old, new, bad):
+            lib.module(a, vsn="1")
+        show = os.path.join(lib.dir, "relup.json")
+        with open(show, "w", encoding="utf-8") as f:
+            json.dump({"release": "rel", "version": "2", "down": [], "up": [
+                {"from": "1", "description": evil, "instructions": ["point_of_no_return", {"apply": {
+                    "command": ["bin/x", evil], "application": "foo"}}]}]}, f)
+        for argv in (["check", bad], ["check", evil], ["diff", old, new], ["diff", old, bad], ["graph", bad],
+                     ["graph", evil], ["relup", "show", show], ["relup", "show", evil], ["check", show],
+                     ["relup", "make", evil, "--lib", evil, "--from", evil], ["appup", "make", old, bad],
+                     ["appup", "make", old, new, "--out", os.path.join(evil, "x")], [evil], ["check", f"--{evil}"]):
+            status, out, err = relctl(*argv)
+            self.verdict(f"terminal: {' '.join(argv[:2])!a}", re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err)
+                         is None and r"\x1b]0;x\x07\u009b2J\x7f" in (out + err).replace(r"\u001b", r"\x1b").replace(
+                             r"\u0007", r"\x07").replace(r"\u007f", r"\x7f"), repr(out + err))
+        status, out, err = relctl("-o", "json", "diff", old, new)
+        self.verdict("terminal: JSON keeps what was there", status == 0 and
+                     json.loads(out)["applications"][0]["env"] == [{"key": evil, "change": "changed"}], out + err)
+
     def run(self):
         for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
-                     self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing):
+                     self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
+                     self.terminal):
             part()
         print(f"1..{self.count}")
 

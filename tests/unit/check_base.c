@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base: errors, growing texts, arenas, times, names, files.
+ * base: errors, growing texts, arenas, times, processes, names, files.
  */
 #include "config.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -263,6 +264,28 @@ START_TEST(clocks)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ processes */
+START_TEST(process_by_its_start)
+{
+	uint64_t own = 0, start = 0;
+	bool ended = true;
+	ck_assert_int_eq(rel_process_start(getpid(), &own, &ended), 0);
+	ck_assert(own > 0 && !ended);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	ck_assert_int_gt(child, 0);
+	siginfo_t si;
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &si, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(rel_process_start(child, &start, NULL), 0);
+	ck_assert_int_eq(rel_process_start(child, &start, &ended), 0);
+	ck_assert(start >= own && ended);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(rel_process_start(child, &start, &ended), -1);
+	ck_assert_int_eq(errno, ESRCH);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ name */
 #define A63 "a23456789012345678901234567890123456789012345678901234567890123"
 static const struct {
@@ -465,6 +488,7 @@ main(void)
 	tcase_add_test(t, move_leaves_nothing_to_clean);
 	tcase_add_loop_test(t, durations_both_ways, 0, (int)NELEM(durations));
 	tcase_add_test(t, clocks);
+	tcase_add_test(t, process_by_its_start);
 	tcase_add_loop_test(t, shapes_of_names, 0, (int)NELEM(names));
 	tcase_add_test(t, digests);
 	suite_add_tcase(s, t);

@@ -73,7 +73,7 @@ open_with_row(struct pids **ret)
 	struct rel_err err = REL_ERR_INIT;
 	uint64_t start;
 	ck_assert_int_eq(pids_open(dir, ret, &err), 0);
-	ck_assert_int_eq(pids_start_time(getpid(), &start), 0);
+	ck_assert_int_eq(rel_process_start(getpid(), &start, NULL), 0);
 	ck_assert_uint_eq(pids_add(*ret, "hello/listener/0", getpid(), start), 1);
 }
 
@@ -127,7 +127,7 @@ START_TEST(dead_and_reused)
 	struct rel_err err = REL_ERR_INIT;
 	uint64_t start;
 	open_with_row(&p);
-	ck_assert_int_eq(pids_start_time(getpid(), &start), 0);
+	ck_assert_int_eq(rel_process_start(getpid(), &start, NULL), 0);
 	bool lives = false;
 	ck_assert_int_eq(pids_lives(getpid(), start, &lives, &err), 0);
 	ck_assert(lives);

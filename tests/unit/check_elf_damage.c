@@ -215,9 +215,9 @@ static const struct {
     {"good", ".debug_abbrev", 3, true, 1, "\x01", "its .debug_abbrev is damaged"},
     {"good", ".debug_str", 0, true, 1, "A", "a name in its debug information has no end"},
     {"packed", ".debug_info", 8, false, 8, "\0\0\0\0\0\x01\0\0",
-	"its sections are larger than 512 MiB"},
+	"its sections take more than 32 MiB, unpacked"},
     {"packed-gnu", ".zdebug_info", 4, false, 8, "\0\0\x01\0\0\0\0\0",
-	"its sections are larger than 512 MiB"},
+	"its sections take more than 32 MiB, unpacked"},
 };
 
 START_TEST(harmful_debug_info)
