@@ -57,16 +57,16 @@ class Lib:
 
     def module(self, app, name="m", fields="int a; int b;", version=1, vsn=None, callbacks=".init = init, "
                ".code_change = code_change", stateless=False, imports="", head="", part=False, flags=(),
-               drop=()):
+               drop=(), cc=None):
         text = MODULE.format(name=name, fields=fields, version=version, vsn=vsn or os.path.basename(app),
                              callbacks=callbacks, imports=imports, head=head,
                              types="" if stateless else ".state_types = types,",
                              part=", .convert = convert" if part else "")
         argv = [f for f in GOOD_FLAGS if f not in drop]
-        key = text + repr((argv, flags))
+        key = text + repr((argv, flags, cc))
         if key not in Lib.compiled:
             out = os.path.join(os.path.dirname(self.dir), f"so{len(Lib.compiled)}.so")
-            r = subprocess.run([*CC, *argv, f"-I{SOURCE}/src/worker", "-x", "c", "-",
+            r = subprocess.run([*(cc or CC), *argv, f"-I{SOURCE}/src/worker", "-x", "c", "-",
                                 "-x", "none", *flags, "-o", out], input=text,
                                text=True, stderr=subprocess.PIPE, check=False)
             if r.returncode != 0:
@@ -417,6 +417,27 @@ class Tests:
                  ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
         self.one("no init in a child's module", ["bad_module"], callbacks=".code_change = code_change")
 
+    def stripped(self):
+        """What crt brings is no constructor and a constructor is one, with and without a symbol table."""
+        boot = 'static void boot(void) { __asm__ volatile(""); }'
+        heads = {
+            "nothing": ("", []),
+            "a constructor": ("__attribute__((constructor)) " + boot, []),
+            "an early constructor": ("__attribute__((constructor(101))) " + boot, []),
+            "a constructor that is one jump": ("extern void abort(void); __attribute__((constructor)) static void "
+                                               "boot(void) { abort(); }", ["-O2"]),
+            "DT_INIT": ("void boot(void); " + boot.replace("static ", ""), ["-Wl,-init=boot"]),
+        }
+        compilers = [CC] + [[c] for c in ("gcc", "clang") if shutil.which(c) and c not in CC]
+        if shutil.which("clang") and shutil.which("ld.lld"):
+            compilers.append(["clang", "-fuse-ld=lld"])
+        for cc in compilers:
+            for title, (head, flags) in heads.items():
+                for strip in ([], ["-s"]):
+                    self.one(f"{' '.join([*cc, *strip])}: {title}", ["elf_constructor"] if head else [],
+                             warnings=["no_debug_info"] if strip else [], says=["boot" if not strip else "one without a name"] if head else [],
+                             head=head, flags=[*flags, *strip], cc=cc)
+
     def libraries(self):
         lib = self.lib()
         private = os.path.join(self.dir, "libprivate.so")
@@ -613,7 +634,7 @@ class Tests:
                      json.loads(out)["applications"][0]["env"] == [{"key": evil, "change": "changed"}], out + err)
 
     def run(self):
-        for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
+        for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal):
             part()
