@@ -604,8 +604,15 @@ class Tests:
                      "worker hello/listener: load greeting" in out, out + err)
         status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.1", "--detailed-exitcode")
         self.verdict("diff of one and the same", status == 0 and "no difference" in out, out + err)
-        status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
-        self.verdict("diff where there is no way", status == 0 and "no way from 0.1.1 to 0.1.0" in out, out + err)
+        status, out, err = relctl("-o", "json", "diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
+        d = json.loads(out)
+        self.verdict("diff from new to old: the newer one's way down", status == 0 and "no_way" not in d and
+                     d["workers"][0]["instructions"] == ["suspend listener", "code_change listener", "load listener",
+                                                         "load greeting", "resume listener"], out + err)
+        for old, new in (("0.1.0", "0.1.2"), ("0.1.2", "0.1.0")):
+            status, out, err = relctl("diff", f"{tree}/{old}", f"{tree}/{new}")
+            self.verdict(f"diff where there is no way, {old} to {new}", status == 0 and
+                         f"no way from {old} to {new}" in out, out + err)
 
     def terminal(self):
         """What a terminal would obey comes out of names and values as text, and in JSON as it was."""
