@@ -591,7 +591,7 @@ class Tests:
         self.verdict("graph", status == 0 and "hello 0.1.1  [was 0.1.0]" in out and
                      out.index("greeting") < out.index("listener, calls greeting"), out + err)
         status, out, err = relctl("graph", f"{tree}/0.1.1", "--dot")
-        self.verdict("graph --dot", status == 0 and out.startswith("digraph") and "listener -> greeting;" in out,
+        self.verdict("graph --dot", status == 0 and out.startswith("digraph") and '"listener" -> "greeting";' in out,
                      out + err)
         status, out, err = relctl("-o", "json", "diff", f"{tree}/0.1.0", f"{tree}/0.1.1")
         d = json.loads(out)
@@ -613,6 +613,25 @@ class Tests:
             status, out, err = relctl("diff", f"{tree}/{old}", f"{tree}/{new}")
             self.verdict(f"diff where there is no way, {old} to {new}", status == 0 and
                          f"no way from {old} to {new}" in out, out + err)
+        self.keywords()
+
+    def keywords(self):
+        """DOT's own words are names of applications and modules as well."""
+        words = ["node", "edge", "graph", "digraph", "subgraph", "strict"]
+        top = os.path.join(self.lib().dir, "top")
+        lib = Lib(os.path.join(top, "lib"))
+        a = lib.app("1", name="graph", modules=words, child="node")
+        for word in words:
+            lib.module(a, name=word, vsn="1", imports='{.module = "edge", .interface = "edge/1"},' if word == "node" else "")
+        os.makedirs(os.path.join(top, "releases", "1"))
+        path = os.path.join(top, "releases", "1", "release.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("release: rel\nversion: '1'\nruntime: '1'\napplications: [{application: graph, version: '1'}]\n")
+        status, out, err = relctl("graph", path, "--from", path, "--dot")
+        bare = re.sub(r'"[^"]*"|//.*', "", out)
+        self.verdict("graph --dot: names that are words of DOT", status == 0 and '\t"node" -> "edge";' in out and
+                     all(f'"{w}" [' in out for w in words) and "// Since 1: green" in out and
+                     bare.count("node") == 1 and bare.count("graph") == 2, out + err)
 
     def terminal(self):
         """What a terminal would obey comes out of names and values as text, and in JSON as it was."""
