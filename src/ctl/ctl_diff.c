@@ -132,19 +132,36 @@ worker(void *ctx, const struct model_child *child)
 	    "instructions", steps));
 }
 
+/* Does an appup of `newer` know a version of `older`? */
+static bool
+knows(const struct compare_release *newer, const struct compare_release *older, bool up)
+{
+	for (size_t i = 0; i < newer->sys->release->app_count; i++) {
+		const struct model_appup *a = newer->sides[i]->appup;
+		const struct compare_side *was = compare_release_side(older, newer->sides[i]->app->application);
+		if (a != NULL && was != NULL &&
+		    model_appup_find(up ? a->up : a->down, up ? a->up_count : a->down_count, was->app->version) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The appups of the newer of the two have both ways: from new to old it is their way down. */
 static int
 make_relup(const struct diff *d, struct model_relup **ret, struct doc_problems *p)
 {
-	size_t n = d->new->sys->release->app_count;
-	struct plan_base base = {.system = d->old->sys, .up = true};
+	bool down = !knows(d->new, d->old, true) && knows(d->old, d->new, false);
+	const struct compare_release *newer = down ? d->old : d->new;
+	size_t n = newer->sys->release->app_count;
+	struct plan_base base = {.system = down ? d->new->sys : d->old->sys, .up = !down, .down = down};
 	const struct model_appup **appups = calloc(n + 1, sizeof(*appups));
 	if (appups == NULL) {
 		doc_problem(p, NULL, REL_E_NOMEM, "out of memory");
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)
-		appups[i] = d->new->sides[i]->appup;
-	const struct plan_input in = {.to = d->new->sys, .appups = appups, .bases = &base, .base_count = 1};
+		appups[i] = newer->sides[i]->appup;
+	const struct plan_input in = {.to = newer->sys, .appups = appups, .bases = &base, .base_count = 1};
 	int rc = plan_relup_make(&in, ret, p);
 	free(appups);
 	return rc;
@@ -158,8 +175,8 @@ workers(const struct diff *d, json_t **ret_why_not)
 	struct model_relup *r = NULL;
 	struct workers w = {.d = d, .list = json_array()};
 	struct rel_err err = REL_ERR_INIT;
-	if (make_relup(d, &r, &p) == 0 && r->up_count == 1) {
-		w.script = &r->up[0].script;
+	if (make_relup(d, &r, &p) == 0 && r->up_count + r->down_count == 1) {
+		w.script = r->up_count > 0 ? &r->up[0].script : &r->down[0].script;
 		for (size_t i = 0; i < d->new->sys->release->app_count; i++) {
 			const struct model_app *app = d->new->sys->apps[d->new->sys->start[i]];
 			w.application = app->application;

@@ -173,28 +173,33 @@ colour(const json_t *o)
 	    : strcmp(change, "changed") == 0 ? "khaki" : "white";
 }
 
-/* Names are [a-z][a-z0-9_]*, versions need their quotes. */
+/* Names are [a-z][a-z0-9_]*, but `node` and `graph` are names too: all of them are quoted. */
 static void
 print_dot(FILE *f, const json_t *g)
 {
 	size_t i, k, n;
 	json_t *a, *m, *to;
-	fprintf(f, "digraph \"%s %s\" {\n\trankdir=LR;\n\tnode [shape=box, style=filled, fillcolor=white];\n",
-	    text_of(g, "release"), text_of(g, "version"));
+	fprintf(f, "digraph \"%s %s\" {\n", text_of(g, "release"), text_of(g, "version"));
+	fputs("\t// Boxes are modules, in their applications.  An arrow leads to a module that is called, a\n"
+	      "\t// dashed one to an application that is started before.\n", f);
+	if (text_of(g, "from")[0] != '\0')
+		fprintf(f, "\t// Since %s: green was added, yellow changed, red deleted.\n", text_of(g, "from"));
+	fputs("\trankdir=LR;\n\tcompound=true;\n\tnode [shape=box, style=filled, fillcolor=white];\n", f);
 	json_array_foreach (json_object_get(g, "applications"), i, a) {
-		fprintf(f, "\tsubgraph cluster_%s {\n\t\tlabel=\"%s %s\"; style=filled; color=black; "
+		fprintf(f, "\tsubgraph \"cluster_%s\" {\n\t\tlabel=\"%s %s\"; style=filled; color=black; "
 			   "fillcolor=%s;\n\t\t\"app %s\" [shape=point, style=invis];\n", text_of(a, "application"),
 		    text_of(a, "application"), text_of(a, "version"), colour(a), text_of(a, "application"));
 		json_array_foreach (json_object_get(a, "modules"), k, m)
-			fprintf(f, "\t\t%s [fillcolor=%s];\n", text_of(m, "module"), colour(m));
+			fprintf(f, "\t\t\"%s\" [fillcolor=%s];\n", text_of(m, "module"), colour(m));
 		fputs("\t}\n", f);
 	}
 	json_array_foreach (json_object_get(g, "applications"), i, a) {
 		json_array_foreach (json_object_get(a, "modules"), k, m)
 			json_array_foreach (json_object_get(m, "imports"), n, to)
-				fprintf(f, "\t%s -> %s;\n", text_of(m, "module"), json_string_value(to));
+				fprintf(f, "\t\"%s\" -> \"%s\";\n", text_of(m, "module"), json_string_value(to));
 		json_array_foreach (json_object_get(a, "depends"), n, to)
-			fprintf(f, "\t\"app %s\" -> \"app %s\" [ltail=cluster_%s, lhead=cluster_%s, style=dashed];\n",
+			fprintf(f, "\t\"app %s\" -> \"app %s\" [ltail=\"cluster_%s\", lhead=\"cluster_%s\", "
+				   "style=dashed];\n",
 			    text_of(a, "application"), json_string_value(to), text_of(a, "application"),
 			    json_string_value(to));
 	}

@@ -75,7 +75,7 @@ place(struct doc_builder *b, struct doc_node *n, struct rel_err *err)
 		return rel_err_at(err, &n->pos, REL_E_SYNTAX, "a key must be a scalar");
 	if (pending_room(b, err) != 0)
 		return -1;
-	b->pending[b->pending_count++] = (struct doc_pending){f->key, f->key_pos, n};
+	b->pending[b->pending_count++] = (struct doc_pending){.key = f->key, .key_pos = f->key_pos, .node = n};
 	f->key = NULL;
 	return 0;
 }
@@ -155,7 +155,7 @@ by_index(const void *va, const void *vb)
 /* Sorting keeps a map of many keys from costing the square of them. */
 static int
 check_duplicates(
-    struct doc_builder *b, const struct doc_pending *pairs, size_t count, struct rel_err *err)
+    struct doc_builder *b, struct doc_pending *pairs, size_t count, struct rel_err *err)
 {
 	if (count < 2)
 		return 0;
@@ -176,12 +176,16 @@ check_duplicates(
 	/* In the order of the text, since the first of them are told. */
 	if (twice > 1)
 		qsort(sorted, twice, sizeof(*sorted), by_index);
-	for (size_t i = 0; i < twice; i++)
+	for (size_t i = 0; i < twice; i++) {
+		pairs[sorted[i].index].again = true;
 		doc_problem(b->p, &pairs[sorted[i].index].key_pos, REL_E_DUPLICATE_KEY,
 		    "the key '%.80s' stands here twice", sorted[i].key);
+	}
 	return 0;
 }
 
+/* A key that stands again stays out: whoever decodes the tree, which goes on for the sake of the other
+ * problems, meets each key once and cannot mix two values of one. */
 static int
 fill_children(struct doc_builder *b, const struct doc_frame *f, struct rel_err *err)
 {
@@ -198,13 +202,15 @@ fill_children(struct doc_builder *b, const struct doc_frame *f, struct rel_err *
 			return rel_err_nomem(err);
 	}
 	for (size_t i = 0; i < count; i++) {
-		n->items[i] = kids[i].node;
+		if (kids[i].again)
+			continue;
+		n->items[n->count] = kids[i].node;
 		if (n->kind == DOC_MAP) {
-			n->keys[i] = kids[i].key;
-			n->key_pos[i] = kids[i].key_pos;
+			n->keys[n->count] = kids[i].key;
+			n->key_pos[n->count] = kids[i].key_pos;
 		}
+		n->count++;
 	}
-	n->count = count;
 	return 0;
 }
 

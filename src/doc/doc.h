@@ -37,7 +37,8 @@ struct doc {
 	const char *name;             /* what positions call the file */
 	struct doc_node *root;
 	bool faulty;                  /* problems were told while it was read: a decoder looks for more
-	                                 in it and refuses it; a key may stand twice, an alias is null */
+	                                 in it and refuses it; of a key that stands twice the first
+	                                 value is here, an alias is null */
 };
 
 struct doc_limits {

@@ -14,6 +14,7 @@ struct doc_pending {
 	const char *key; /* NULL in a list */
 	struct rel_pos key_pos;
 	struct doc_node *node;
+	bool again;      /* the map has the key already; set when it is closed */
 };
 
 struct doc_frame {

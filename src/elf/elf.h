@@ -57,11 +57,13 @@ struct elf_names {
 
 /* What the loader runs when it maps or unmaps the module. */
 struct elf_hooks {
-	/* The functions that crt files did not bring.  Without a symbol table nobody can tell: then
-	 * `named` is false and all stand here with the name "", crt's own (normally one) included. */
+	/* The functions that crt files did not bring; with the name "" where there is no symbol table. */
 	const struct elf_symbol *list;
 	size_t count;
-	size_t total;                 /* crt's own included */
+	size_t total;                 /* with that of crtbeginS.o, which is normally there; without crti.o's */
+	/* False: nobody can tell which one crt brought, and it stands in the list if it is there: of init
+	 * in a file without a symbol table whose one function looks like none of crt's that is known here
+	 * (those of x86-64 are); of fini in any file without one; in a file of an unknown machine. */
 	bool named;
 };
 

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/system_priv.h"
 
@@ -55,6 +56,18 @@ collect_uses(const struct walk *w)
 	w->first[w->s->release->app_count] = n;
 }
 
+/* Where `app` says that it depends on `other`. */
+static const struct rel_pos *
+depends_at(const struct model_app *app, const char *other)
+{
+	const struct model_names *lists[] = {&app->depends, &app->optional_depends};
+	for (size_t l = 0; l < NELEM(lists); l++)
+		for (size_t i = 0; i < lists[l]->count; i++)
+			if (strcmp(lists[l]->names[i], other) == 0)
+				return &lists[l]->pos[i];
+	return &app->doc->root->pos;
+}
+
 static void
 report_cycle(const struct walk *w, size_t back_to)
 {
@@ -62,12 +75,14 @@ report_cycle(const struct walk *w, size_t back_to)
 	size_t i = w->depth;
 	while (i > 0 && w->stack[i - 1].app != back_to)
 		i--;
-	const struct model_app *first = w->s->apps[back_to];
+	const struct model_app *first = w->s->apps[back_to], *last = w->s->apps[w->stack[w->depth - 1].app];
 	for (i = i > 0 ? i - 1 : 0; i < w->depth; i++)
 		rel_buf_printf(&names, "%s → ", w->s->apps[w->stack[i].app]->application);
-	doc_problem(w->p, &first->doc->root->pos, REL_E_CIRCULAR_DEPS,
+	doc_problem(w->p, depends_at(last, first->application), REL_E_CIRCULAR_DEPS,
 	    "applications depend on each other in a circle: %s%s", rel_buf_text(&names),
 	    first->application);
+	doc_problem_hint(w->p, "take %s out of the depends of %s, or cut the circle at another place",
+	    first->application, last->application);
 	rel_buf_fini(&names);
 }
 

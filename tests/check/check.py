@@ -57,16 +57,16 @@ class Lib:
 
     def module(self, app, name="m", fields="int a; int b;", version=1, vsn=None, callbacks=".init = init, "
                ".code_change = code_change", stateless=False, imports="", head="", part=False, flags=(),
-               drop=()):
+               drop=(), cc=None):
         text = MODULE.format(name=name, fields=fields, version=version, vsn=vsn or os.path.basename(app),
                              callbacks=callbacks, imports=imports, head=head,
                              types="" if stateless else ".state_types = types,",
                              part=", .convert = convert" if part else "")
         argv = [f for f in GOOD_FLAGS if f not in drop]
-        key = text + repr((argv, flags))
+        key = text + repr((argv, flags, cc))
         if key not in Lib.compiled:
             out = os.path.join(os.path.dirname(self.dir), f"so{len(Lib.compiled)}.so")
-            r = subprocess.run([*CC, *argv, f"-I{SOURCE}/src/worker", "-x", "c", "-",
+            r = subprocess.run([*(cc or CC), *argv, f"-I{SOURCE}/src/worker", "-x", "c", "-",
                                 "-x", "none", *flags, "-o", out], input=text,
                                text=True, stderr=subprocess.PIPE, check=False)
             if r.returncode != 0:
@@ -417,6 +417,27 @@ class Tests:
                  ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
         self.one("no init in a child's module", ["bad_module"], callbacks=".code_change = code_change")
 
+    def stripped(self):
+        """What crt brings is no constructor and a constructor is one, with and without a symbol table."""
+        boot = 'static void boot(void) { __asm__ volatile(""); }'
+        heads = {
+            "nothing": ("", []),
+            "a constructor": ("__attribute__((constructor)) " + boot, []),
+            "an early constructor": ("__attribute__((constructor(101))) " + boot, []),
+            "a constructor that is one jump": ("extern void abort(void); __attribute__((constructor)) static void "
+                                               "boot(void) { abort(); }", ["-O2"]),
+            "DT_INIT": ("void boot(void); " + boot.replace("static ", ""), ["-Wl,-init=boot"]),
+        }
+        compilers = [CC] + [[c] for c in ("gcc", "clang") if shutil.which(c) and c not in CC]
+        if shutil.which("clang") and shutil.which("ld.lld"):
+            compilers.append(["clang", "-fuse-ld=lld"])
+        for cc in compilers:
+            for title, (head, flags) in heads.items():
+                for strip in ([], ["-s"]):
+                    self.one(f"{' '.join([*cc, *strip])}: {title}", ["elf_constructor"] if head else [],
+                             warnings=["no_debug_info"] if strip else [], says=["boot" if not strip else "one without a name"] if head else [],
+                             head=head, flags=[*flags, *strip], cc=cc)
+
     def libraries(self):
         lib = self.lib()
         private = os.path.join(self.dir, "libprivate.so")
@@ -714,7 +735,7 @@ class Tests:
         self.verdict("graph", status == 0 and "hello 0.1.1  [was 0.1.0]" in out and
                      out.index("greeting") < out.index("listener, calls greeting"), out + err)
         status, out, err = relctl("graph", f"{tree}/0.1.1", "--dot")
-        self.verdict("graph --dot", status == 0 and out.startswith("digraph") and "listener -> greeting;" in out,
+        self.verdict("graph --dot", status == 0 and out.startswith("digraph") and '"listener" -> "greeting";' in out,
                      out + err)
         status, out, err = relctl("-o", "json", "diff", f"{tree}/0.1.0", f"{tree}/0.1.1")
         d = json.loads(out)
@@ -727,8 +748,34 @@ class Tests:
                      "worker hello/listener: load greeting" in out, out + err)
         status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.1", "--detailed-exitcode")
         self.verdict("diff of one and the same", status == 0 and "no difference" in out, out + err)
-        status, out, err = relctl("diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
-        self.verdict("diff where there is no way", status == 0 and "no way from 0.1.1 to 0.1.0" in out, out + err)
+        status, out, err = relctl("-o", "json", "diff", f"{tree}/0.1.1", f"{tree}/0.1.0")
+        d = json.loads(out)
+        self.verdict("diff from new to old: the newer one's way down", status == 0 and "no_way" not in d and
+                     d["workers"][0]["instructions"] == ["suspend listener", "code_change listener", "load listener",
+                                                         "load greeting", "resume listener"], out + err)
+        for old, new in (("0.1.0", "0.1.2"), ("0.1.2", "0.1.0")):
+            status, out, err = relctl("diff", f"{tree}/{old}", f"{tree}/{new}")
+            self.verdict(f"diff where there is no way, {old} to {new}", status == 0 and
+                         f"no way from {old} to {new}" in out, out + err)
+        self.keywords()
+
+    def keywords(self):
+        """DOT's own words are names of applications and modules as well."""
+        words = ["node", "edge", "graph", "digraph", "subgraph", "strict"]
+        top = os.path.join(self.lib().dir, "top")
+        lib = Lib(os.path.join(top, "lib"))
+        a = lib.app("1", name="graph", modules=words, child="node")
+        for word in words:
+            lib.module(a, name=word, vsn="1", imports='{.module = "edge", .interface = "edge/1"},' if word == "node" else "")
+        os.makedirs(os.path.join(top, "releases", "1"))
+        path = os.path.join(top, "releases", "1", "release.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("release: rel\nversion: '1'\nruntime: '1'\napplications: [{application: graph, version: '1'}]\n")
+        status, out, err = relctl("graph", path, "--from", path, "--dot")
+        bare = re.sub(r'"[^"]*"|//.*', "", out)
+        self.verdict("graph --dot: names that are words of DOT", status == 0 and '\t"node" -> "edge";' in out and
+                     all(f'"{w}" [' in out for w in words) and "// Since 1: green" in out and
+                     bare.count("node") == 1 and bare.count("graph") == 2, out + err)
 
     def terminal(self):
         """What a terminal would obey comes out of names and values as text, and in JSON as it was."""
@@ -757,7 +804,7 @@ class Tests:
                      json.loads(out)["applications"][0]["env"] == [{"key": evil, "change": "changed"}], out + err)
 
     def run(self):
-        for part in (self.modules, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
+        for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.left_over):

@@ -172,6 +172,14 @@ START_TEST(start_order)
 		ck_assert_int_eq(e->code, REL_E_CIRCULAR_DEPS);
 		ck_assert_msg(strstr(e->text, orders[_i].cycle) != NULL, "%s", e->text);
 		ck_assert_ptr_nonnull(strstr(e->file, "one/"));
+		/* Where the last of them says that it depends on the first. */
+		const char *first = strrchr(e->text, ' ') + 1, *last = orders[_i].cycle + strlen(orders[_i].cycle) - 7;
+		char at[40], hint[80];
+		snprintf(at, sizeof(at), "one/%c-1/app.yaml", *last);
+		snprintf(hint, sizeof(hint), "take %s out of the depends of %c, or", first, *last);
+		ck_assert_str_eq(e->file, at);
+		ck_assert_uint_gt(e->column, strlen("depends: "));
+		ck_assert_ptr_nonnull(strstr(e->hint, hint));
 		return;
 	}
 	struct model_system *s = load_ok(r);

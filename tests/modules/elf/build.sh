@@ -44,6 +44,8 @@ odd unique -DODD_UNIQUE
 odd nodelete -Wl,-z,nodelete
 odd static-tls -DODD_TLS
 odd hooks -DODD_HOOKS
+odd hooks-early -DODD_HOOKS -DODD_PRIORITY='(101)'
+odd hooks-bare -DODD_HOOKS -nostartfiles
 odd init -DODD_INIT -Wl,-init=own_init
 odd export -DODD_EXPORT
 odd name -DODD_NAME
@@ -64,7 +66,7 @@ odd short-table -DODD_SIZE
 odd hidden-table -DODD_HIDDEN
 odd bad-pointer -DODD_POINTER
 odd no-end -DODD_NO_END
-for name in good hooks init writable; do
+for name in good relr hooks hooks-early hooks-bare init writable; do
 	${STRIP:-strip} -o "$out/$name-stripped.so" "$out/$name.so"
 done
 ${OBJCOPY:-objcopy} --compress-debug-sections=zlib-gnu "$out/good.so" "$out/packed-gnu.so"

@@ -76,7 +76,10 @@ odd_fast(void)
 #endif
 
 #ifdef ODD_HOOKS
-__attribute__((constructor, used)) static void
+#ifndef ODD_PRIORITY
+#define ODD_PRIORITY
+#endif
+__attribute__((constructor ODD_PRIORITY, used)) static void
 when_loaded(void)
 {
 	abort();
