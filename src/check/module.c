@@ -54,13 +54,19 @@ symbols(const struct look *l, enum doc_severity severity, enum rel_ecode code, c
 static void
 constructors(const struct look *l)
 {
-	/* Stripped, crt's own constructor cannot be told from others: more than one is one of them. */
+	/* Stripped, crt's own constructor may not be told from others: of more than one, one is another's. */
 	if (l->f->init.named)
 		symbols(l, DOC_ERROR, REL_E_ELF_CONSTRUCTOR, "has constructors, which run before any check",
 		    l->f->init.list, l->f->init.count);
 	else if (l->f->init.total > 1)
 		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_ELF_CONSTRUCTOR,
-		    "has %zu constructors, which run before any check", l->f->init.total - 1);
+		    "has %zu constructor%s, which run%s before any check", l->f->init.total - 1,
+		    l->f->init.total == 2 ? "" : "s", l->f->init.total == 2 ? "s" : "");
+	if (l->f->init.named || l->f->init.total != 1)
+		return;
+	doc_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_CONSTRUCTOR,
+	    "is stripped, and whether the one function that runs when it is loaded is a constructor cannot be told");
+	doc_problem_hint(l->p, "link it without -s, and do not strip it");
 }
 
 /* The table is the one symbol that a module gives out. */
