@@ -286,8 +286,8 @@ class Tests:
 
     def no_files(self):
         def unreadable(path):
-            with open(path, "wb"):
-                os.chmod(path, 0)
+            self.writer("application: hello\n")(path)  # not empty: that is for a shell that has just made it
+            os.chmod(path, 0)
         things = {"a directory": os.mkdir, "a FIFO": os.mkfifo,
                   "a device": lambda path: os.symlink("/dev/zero", path),
                   "a link to itself": lambda path: os.symlink(os.path.basename(path), path)}
