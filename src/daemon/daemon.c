@@ -39,7 +39,8 @@ s_send_start(void *ctx, struct sup_worker *w)
 	size_t n = 0;
 	int rc = app != NULL && child != NULL ? rls_listen(d->rls, app, child, &addresses, &err)
 					      : rel_err_set(&err, REL_E_INTERNAL, "unknown child");
-	MUST(rc != 0 || json_array_size(addresses) <= PROTO_FDS_MAX); /* limits_check() */
+	_Static_assert(MODEL_LISTEN_MAX <= PROTO_FDS_MAX, "a worker is handed its listeners at once");
+	MUST(rc != 0 || json_array_size(addresses) <= PROTO_FDS_MAX);
 	for (; rc == 0 && n < json_array_size(addresses); n++)
 		rc = listeners_get(d->listeners, json_string_value(json_array_get(addresses, n)),
 		    &fds[n], &err);

@@ -54,11 +54,6 @@ count_child(void *ctx, const struct rls_child_at *at)
 	size_t i;
 	json_t *address;
 	c->workers += at->child->count;
-	if (at->child->listen.count > PROTO_FDS_MAX) {
-		rel_err_set(c->err, REL_E_LIMIT, "child %s/%s has %zu listen addresses; %d are the limit",
-		    at->app->application, at->child->id, at->child->listen.count, PROTO_FDS_MAX);
-		return rel_err_hint(c->err, "share them out between several children of its app.yaml");
-	}
 	if (rls_listen(c->rls, at->app, at->child, &list, c->err) != 0)
 		return -1;
 	int rc = 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "doc/doc_priv.h"
 
 const struct doc_limits doc_limits_written = {1024 * 1024, 50 * 1000, 32};
@@ -25,45 +26,12 @@ doc_pos_advance(struct rel_pos *pos, const char *from, const char *to)
 	}
 }
 
-/* The length of the UTF-8 sequence at s (RFC 3629: no overlong form, no surrogate, nothing above
- * U+10FFFF); 0: it is none. */
-static size_t
-utf8_len(const unsigned char *s, size_t left)
-{
-	static const struct {
-		unsigned char first, last, low, high; /* of the lead byte; of the one after it */
-		size_t len;
-	} forms[] = {
-	    {0x01, 0x7f, 0, 0, 1},
-	    {0xc2, 0xdf, 0x80, 0xbf, 2},
-	    {0xe0, 0xe0, 0xa0, 0xbf, 3},
-	    {0xe1, 0xec, 0x80, 0xbf, 3},
-	    {0xed, 0xed, 0x80, 0x9f, 3},
-	    {0xee, 0xef, 0x80, 0xbf, 3},
-	    {0xf0, 0xf0, 0x90, 0xbf, 4},
-	    {0xf1, 0xf3, 0x80, 0xbf, 4},
-	    {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	for (size_t i = 0; i < NELEM(forms); i++) {
-		if (s[0] < forms[i].first || s[0] > forms[i].last)
-			continue;
-		size_t n = forms[i].len;
-		if (n > left || (n > 1 && (s[1] < forms[i].low || s[1] > forms[i].high)))
-			return 0;
-		for (size_t k = 2; k < n; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return n;
-	}
-	return 0;
-}
-
 static int
 check_utf8(const char *text, size_t len, const char *name, struct rel_err *err)
 {
 	size_t i = 0;
 	while (i < len) {
-		size_t n = utf8_len((const unsigned char *)text + i, len - i);
+		size_t n = rel_utf8_len(text + i, len - i);
 		if (n == 0) {
 			struct rel_pos pos = {name, 1, 1};
 			doc_pos_advance(&pos, text, text + i);

@@ -654,7 +654,7 @@ exec_start(struct exec *x)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
 	x->started = x->ops->now(x->ctx);
-	/* A worker that started between prepare and its bracket would be missed by it. */
+	/* A worker that started between the rehearsal and its bracket would be missed by both. */
 	x->ops->hold_starts(x->ctx, true);
 	/* Without a worker to change only the map changes. */
 	for (size_t i = 0; i < x->count; i++)

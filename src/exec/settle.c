@@ -6,7 +6,8 @@
 #include "exec/exec_priv.h"
 
 /* Those run again that died or were replaced in this operation, and in a recovery those that were lost
- * with the earlier relupd; and those have loaded, or died of it, that still did when another died of it.  On the way back one that did not run when it began is not its business. */
+ * with the earlier relupd; and those have loaded, or died of it, that still did when another died of
+ * it.  On the way back one that did not run when it began is not its business. */
 static bool
 all_back(const struct exec *x, struct exec_worker **ret, const char **ret_name)
 {

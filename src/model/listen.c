@@ -97,12 +97,11 @@ check_address(struct doc_problems *p, const char *address, const struct rel_pos 
 		if (colon != NULL && host_ok(s + 4, (size_t)(colon - s) - 4) && port_ok(colon + 1))
 			return;
 	} else if (strncmp(s, "unix:", 5) == 0) {
-		size_t n = strlen(s + 5);
-		if (n > 0 && n <= UNIX_MAX)
+		if ((s[5] == '/' || s[5] == HOLE) && strlen(s + 5) <= UNIX_MAX)
 			return;
 	}
 	doc_problem(p, pos, REL_E_BAD_VALUE, "listen: '%.120s' is not an address", address);
-	doc_problem_hint(p, "addresses are tcp:HOST:PORT or unix:PATH (at most %d bytes)",
+	doc_problem_hint(p, "addresses are tcp:HOST:PORT or unix:PATH (absolute, at most %d bytes)",
 	    UNIX_MAX);
 }
 
@@ -110,6 +109,11 @@ void
 model_listen_check(struct doc_problems *p, const struct model_names *listen,
     const struct doc_node *env)
 {
+	if (listen->count > MODEL_LISTEN_MAX) {
+		doc_problem(p, &listen->pos[MODEL_LISTEN_MAX], REL_E_LIMIT,
+		    "listen: %zu addresses; %d are the limit", listen->count, MODEL_LISTEN_MAX);
+		doc_problem_hint(p, "share them out between several children");
+	}
 	for (size_t i = 0; i < listen->count; i++)
 		check_address(p, listen->names[i], &listen->pos[i], env);
 }

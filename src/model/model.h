@@ -74,6 +74,7 @@ const char *model_strategy_name(enum model_strategy s);
 const char *model_restart_name(enum model_restart r);
 
 #define MODEL_SHUTDOWN_BRUTAL 0 /* shutdown: brutal_kill */
+#define MODEL_LISTEN_MAX     64 /* addresses of a child */
 
 struct model_sup;
 

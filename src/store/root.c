@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/store_priv.h"
 
 static const struct {
@@ -297,6 +298,19 @@ check_nobody_lives(struct store *st, struct rel_err *err)
 }
 
 /* ------------------------------------------------------------------ opening */
+/* Answers and the start messages of workers name it, and these are UTF-8. */
+static int
+check_path_text(const char *path, struct rel_err *err)
+{
+	size_t left = strlen(path), n = 1;
+	for (const char *s = path; left > 0 && n > 0; s += n, left -= n)
+		n = rel_utf8_len(s, left);
+	if (n > 0)
+		return 0;
+	rel_err_set(err, REL_E_NOT_A_ROOT, "the path of a root is UTF-8, and this one is not: %s", path);
+	return rel_err_hint(err, "give the directory another name");
+}
+
 static int
 root_open(struct store *st, const char *dir, struct rel_err *err)
 {
@@ -306,6 +320,8 @@ root_open(struct store *st, const char *dir, struct rel_err *err)
 	if (st->path == NULL)
 		return rel_err_sys(err, errno == ENOENT ? REL_E_NOT_A_ROOT : store_code_of(errno),
 		    errno, "cannot open the root %s", dir);
+	if (check_path_text(st->path, err) != 0)
+		return -1;
 	st->root_fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->root_fd < 0)
 		return rel_err_sys(err, errno == ENOTDIR ? REL_E_NOT_A_ROOT : store_code_of(errno),
@@ -383,6 +399,8 @@ set_permanent(struct store *st, const char *release, struct rel_err *err)
 int
 store_root_init(const char *dir, const char *release, struct store_current *ret, struct rel_err *err)
 {
+	if (check_path_text(dir, err) != 0)
+		return -1;
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
 		return rel_err_sys(err, store_code_of(errno), errno, "cannot make the directory %s",
 		    dir);

@@ -79,7 +79,7 @@ struct sup_worker {
 	uint64_t start_time;          /* field 22 of /proc/PID/stat */
 	unsigned restarts;
 	wall_ns_t since;              /* of the state that status shows */
-	mono_ns_t ran_from;           /* of this process; 0: it is not, or was not, ready */
+	mono_ns_t ran_from;           /* of this process, or since it was adopted; 0: it never was ready */
 	bool ran_once;                /* some process of it was ready: later stages need not wait */
 	dur_ns_t backoff;
 	struct sup_exit last_exit;

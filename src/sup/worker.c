@@ -310,6 +310,8 @@ sup_lost(struct sup *s, struct sup_worker *w, pid_t pid, uint64_t start_time)
 	MUST(w->state == SUP_DOWN);
 	w->pid = pid;
 	w->start_time = start_time;
+	/* It had its job from an earlier relupd: where it ends, it ended; it did not fail to start. */
+	w->ran_from = s->ops->now(s->ctx);
 	enter(s, w, SUP_LOST);
 	s->ops->timer(s->ctx, w, SUP_LOST_TIMEOUT);
 }

@@ -182,7 +182,7 @@ listens_on() {
 	end TERM
 	listens_on "$list"
 	expect 1 "$build/relupd" --root "$ROOT"
-	warns 'child hello/listener has 65 listen addresses; 64 are the limit' 'hint: '
+	warns 'listen: 65 addresses; 64 are the limit' 'hint: '
 }
 
 # ---------------------------------------------------------------- stdio

@@ -206,6 +206,20 @@ START_TEST(lock_ends_with_its_holder)
 }
 END_TEST
 
+/* Not told as want of memory, and nothing is made of it. */
+START_TEST(path_not_utf8_is_refused)
+{
+	const char *dir = fix_path(fix_dir(), "caf\xe9");
+	struct rel_err err = REL_ERR_INIT;
+	ck_assert_int_ne(store_root_init(dir, NULL, NULL, &err), 0);
+	ck_assert_int_eq(err.code, REL_E_NOT_A_ROOT);
+	ck_assert(strstr(err.text, "UTF-8") != NULL);
+	ck_assert_int_ne(access(dir, F_OK), 0);
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	refused_open(dir, REL_E_NOT_A_ROOT, "UTF-8");
+}
+END_TEST
+
 START_TEST(linked_lock_is_refused)
 {
 	const char *root = fix_root(), *victim = fix_path(fix_dir(), "victim");
@@ -514,6 +528,7 @@ tests(TCase *tc)
 	tcase_add_test(tc, open_refuses_no_root);
 	tcase_add_test(tc, open_twice);
 	tcase_add_test(tc, lock_ends_with_its_holder);
+	tcase_add_test(tc, path_not_utf8_is_refused);
 	tcase_add_test(tc, linked_lock_is_refused);
 	tcase_add_loop_test(tc, linked_database_is_refused, 0, 3);
 	tcase_add_test(tc, no_fd_is_left);

@@ -637,6 +637,26 @@ START_TEST(lost_and_silent)
 }
 END_TEST
 
+/* An upgrade starts again who failed to start, not who had done its work. */
+START_TEST(lost_and_ended)
+{
+	struct world w;
+	world_begin(&w, 1, 5 * DUR_S);
+	struct sup_worker *a = world_add(&w, "a", 0, 1);
+	a->restart = SUP_TEMPORARY;
+	if (_i == 0) {
+		sup_lost(w.s, a, 77, 1234);
+		sup_start_all(w.s);
+	} else {
+		sup_start_all(w.s);
+	}
+	sup_exited(w.s, a, &unknown);
+	ck_assert_int_eq(a->state, SUP_ENDED);
+	ck_assert_int_eq(sup_worker_fails(a), _i == 1);
+	sup_free(&w.s);
+}
+END_TEST
+
 START_TEST(found_by_name)
 {
 	struct world w;
@@ -692,6 +712,7 @@ add_set(TCase *t)
 	tcase_add_test(t, held_but_not_due);
 	tcase_add_test(t, lost_and_found);
 	tcase_add_loop_test(t, lost_and_silent, 0, 2);
+	tcase_add_loop_test(t, lost_and_ended, 0, 2);
 	tcase_add_test(t, found_by_name);
 }
 
