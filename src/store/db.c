@@ -217,9 +217,15 @@ db_prepare(struct store *st, struct rel_err *err)
 	        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
 	        err) != 0)
 		return -1;
+	if (version == (int)NELEM(migrations))
+		return 0;
 	for (; version < (int)NELEM(migrations); version++)
 		if (migrate_one(st, version, err) != 0)
 			return -1;
+	/* A new file's name is as durable as what will be committed into it.  Not at each opening: this
+	 * is most of the time of relupd's start. */
+	if (FAULT(FILE_FSYNC) || fsync(st->dirs[STORE_DIR_STATE]) != 0)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot sync %s/state", st->path);
 	return 0;
 }
 
@@ -283,9 +289,6 @@ store_db_open(struct store *st, struct rel_err *err)
 	sqlite3_extended_result_codes(st->db, 1);
 	if (db_prepare(st, err) != 0)
 		return -1;
-	/* The new file's name is as durable as what will be committed into it. */
-	if (FAULT(FILE_FSYNC) || fsync(st->dirs[STORE_DIR_STATE]) != 0)
-		return rel_err_sys(err, REL_E_IO, errno, "cannot sync %s/state", st->path);
 	return 0;
 }
 
