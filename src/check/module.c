@@ -69,6 +69,19 @@ constructors(const struct look *l)
 	doc_problem_hint(l->p, "link it without -s, and do not strip it");
 }
 
+/* One runs whenever the loader lets go of the file: under the next version, or never.  Stripped, the one
+ * function that is there is crt's, as it is in any other. */
+static void
+destructors(const struct look *l)
+{
+	const struct elf_hooks *h = &l->f->fini;
+	const char *what = "has destructors, which run when the file is unmapped, if ever";
+	if (h->named)
+		symbols(l, DOC_WARNING, REL_E_ELF_DESTRUCTOR, what, h->list, h->count);
+	else if (h->total > 1)
+		doc_find(l->p, DOC_WARNING, &l->pos, REL_E_ELF_DESTRUCTOR, "%s: %zu", what, h->total - 1);
+}
+
 /* The table is the one symbol that a module gives out. */
 static void
 exports(const struct look *l)
@@ -226,6 +239,7 @@ check_module(const char *file, const char *module, const struct elf_module *m, s
 	flags(&l);
 	libraries(&l);
 	constructors(&l);
+	destructors(&l);
 	symbols(&l, DOC_ERROR, REL_E_ELF_UNIQUE, "has symbols that all versions share, and that keep it mapped",
 	    l.f->unique.list, l.f->unique.count);
 	exports(&l);

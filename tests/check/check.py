@@ -279,6 +279,10 @@ class Tests:
         self.one("nodelete", ["elf_nodelete"], flags=["-Wl,-z,nodelete"])
         self.one("a constructor", ["elf_constructor"], says=["boot"],
                  head='__attribute__((constructor)) static void boot(void) { __asm__ volatile(""); }')
+        self.one("a destructor", [], ["elf_destructor"], says=["leave"],
+                 head='__attribute__((destructor)) static void leave(void) { __asm__ volatile(""); }')
+        self.one("a destructor, stripped", [], ["elf_destructor", "no_debug_info"], says=["1"], flags=["-s"],
+                 head='__attribute__((destructor)) static void leave(void) { __asm__ volatile(""); }')
         self.one("an export", ["elf_export"], says=["shown"],
                  head='__attribute__((visibility("default"))) int shown(void); int shown(void) { return 1; }')
         self.one("lazy binding", [], ["elf_lazy_binding"], drop=["-Wl,-z,now"], flags=["-Wl,-z,lazy"])
