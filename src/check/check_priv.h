@@ -52,6 +52,9 @@ void check_fit(const struct check_fit *f);
  * a `depends` that may be missing. */
 void check_planned(const struct check_way *w, bool warn);
 
+/* imports.c: those between the applications of a release */
+void check_imports(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p);
+
 /* script.c */
 void check_script(const struct model_script *s, struct doc_problems *p);
 /* Scripts that relupd would not run. */

@@ -5,6 +5,7 @@ src_check_librelcheck_la_SOURCES = \
 	src/check/check.h src/check/check_priv.h \
 	src/check/cover.c \
 	src/check/fit.c \
+	src/check/imports.c \
 	src/check/module.c \
 	src/check/path.c \
 	src/check/planned.c \

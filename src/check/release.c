@@ -113,64 +113,6 @@ applications(const struct model_system *sys, const struct model_libs *libs, stru
 	}
 }
 
-/* Does `app` depend on `other`, directly or through others? */
-static bool
-reaches(const struct model_system *sys, const struct model_app *app, const char *other, unsigned depth)
-{
-	if (strcmp(app->application, other) == 0)
-		return true;
-	const struct model_names *lists[] = {&app->depends, &app->optional_depends};
-	for (size_t l = 0; l < NELEM(lists) && depth < sys->release->app_count; l++)
-		for (size_t i = 0; i < lists[l]->count; i++) {
-			const struct model_app *next = model_system_app(sys, lists[l]->names[i], NULL);
-			if (next != NULL && reaches(sys, next, other, depth + 1))
-				return true;
-		}
-	return false;
-}
-
-/* A module is found only in its own application and in those that it depends on. */
-static void
-imports_of(const struct model_system *sys, const struct compare_side *s, size_t at, struct doc_problems *p)
-{
-	char file[4096];
-	const struct rel_pos pos = {.file = compare_side_file(s, s->app->modules.names[at], file, sizeof(file))};
-	const struct elf_table *t = s->modules[at] != NULL ? elf_module_table(s->modules[at]) : NULL;
-	for (size_t i = 0; t != NULL && i < t->import_count; i++) {
-		const struct model_app *owner = model_system_owner(sys, t->imports[i].module);
-		if (owner == NULL)
-			doc_find(p, DOC_ERROR, &pos, REL_E_NO_SUCH_MODULE,
-			    "imports module %s, which no application of release %s %s has", t->imports[i].module,
-			    sys->release->release, sys->release->version);
-		else if (!reaches(sys, s->app, owner->application, 0)) {
-			doc_find(p, DOC_ERROR, &pos, REL_E_UNDEFINED_APPS,
-			    "imports module %s of application %s, on which %s does not depend",
-			    t->imports[i].module, owner->application, s->app->application);
-			doc_problem_hint(p, "write `depends: [%s]` into the app.yaml of %s", owner->application,
-			    s->app->application);
-		}
-	}
-}
-
-static void
-imports(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p)
-{
-	for (size_t i = 0; i < sys->release->app_count; i++) {
-		char path[REL_NAME_MAX + REL_VERSION_MAX + 32], name[4300];
-		struct doc_problems told = DOC_PROBLEMS_INIT; /* by check_app() */
-		struct compare_side *s = NULL;
-		int lib = compare_libs_find(libs, sys->apps[i], path, sizeof(path));
-		if (lib < 0)
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", libs->names[lib], path);
-		if (compare_side_open(libs->fds[lib], path, name, &s, &told) == 0)
-			for (size_t k = 0; k < s->app->modules.count; k++)
-				imports_of(sys, s, k, p);
-		compare_side_close(&s);
-		doc_problems_fini(&told);
-	}
-}
-
 void
 check_release(const char *path, const struct model_libs *libs, bool apps, struct doc_problems *p)
 {
@@ -198,6 +140,6 @@ check_release(const char *path, const struct model_libs *libs, bool apps, struct
 		check_runs(relup, p);
 	if (apps)
 		applications(sys, libs, p);
-	imports(sys, libs, p);
+	check_imports(sys, libs, p);
 	model_system_free(&sys);
 }

@@ -566,6 +566,16 @@ class Tests:
         self.found("a module of an application on which its own does not depend", release, ["undefined_applications"])
         out = relctl("check", release)[1]
         self.verdict("the hint names the application", "write `depends: [tools]` into the app.yaml of foo" in out, out)
+        os.remove(os.path.join(release, "relup.json"))  # the one to see it: the release runs in no version before
+        for want, errors in (("1", []), ("2", ["bad_module"])):
+            lib.module(os.path.join(lib.dir, "foo-2"), name="m_foo", vsn="2",
+                       imports='{.module = "m_tools", .interface = "m_tools/%s"},' % want)
+            with open(os.path.join(lib.dir, "foo-2", "app.yaml"), encoding="utf-8") as f:
+                text = f.read()
+            with open(os.path.join(lib.dir, "foo-2", "app.yaml"), "w", encoding="utf-8") as f:
+                f.write(text if "depends:" in text else text + "depends: [tools]\n")
+            self.found(f"m_tools/{want} of another application", release, errors,
+                       says=["imports m_tools/2 of module m_tools, which offers m_tools/1"] if errors else [])
         evil = "\x1b]0;x\x07\nerror: faked"
         lib = Lib(os.path.join(self.lib().dir, evil))
         a = lib.app("1")
