@@ -35,6 +35,7 @@ from displays import Fail, need
 SRC, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
 RELCTL = os.path.join(BUILD, "relctl")
 VERSIONS = ("1.0.0", "1.1.0")
+PAIR = ("clock.h", "clock.c", "teller.c")  # of a release of their own
 WAIT = 60  # seconds: for what is a matter of milliseconds
 
 
@@ -134,6 +135,16 @@ def check_limits():
 
 
 # ---------------------------------------------------------------- the example, built and run
+def compile_command():
+    """The compiler, and the arguments that the page shows for module counter."""
+    command = shown("command")["cc"].replace("\\\n", " ").removeprefix("$ cc ")
+    flags = "$(pkg-config --cflags relworker)"
+    need(flags in command, "the command does not ask pkg-config")
+    command = command.replace(flags, f"-Werror -I{shlex.quote(SRC)}/src/worker")
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    return compiler, command
+
+
 class Example:
     def __init__(self, work):
         self.work = work
@@ -152,24 +163,22 @@ class Example:
     def lay_out(self):
         """The pages show 1.1.0; 1.0.0 differs by its number and has no appup."""
         examples = shown("example")
-        need(set(examples) == {"counter-1.0.0.c", "counter-1.1.0.c", "releases/1.1.0/release.yaml",
+        need(set(examples) == {*PAIR, "counter-1.0.0.c", "counter-1.1.0.c", "releases/1.1.0/release.yaml",
                                "releases/1.1.0/config.yaml", "lib/counter-1.1.0/app.yaml",
                                "lib/counter-1.1.0/appup.yaml"}, f"examples: {sorted(examples)}")
         config = "releases/1.1.0/config.yaml"
         examples[config], n = re.subn(r"socket: [^}]*", f"socket: {self.socket}", examples[config])
         need(n == 1, "config.yaml names no socket")
         for path, text in examples.items():
+            if path in PAIR:
+                continue
             self.write(path, text)
             if path.endswith((".c", "appup.yaml")):
                 continue
             self.write(path.replace("1.1.0", "1.0.0"), text.replace("version: 1.1.0", "version: 1.0.0"))
 
     def compile(self):
-        command = shown("command")["cc"].replace("\\\n", " ").removeprefix("$ cc ")
-        flags = "$(pkg-config --cflags relworker)"
-        need(flags in command, "the command does not ask pkg-config")
-        command = command.replace(flags, f"-Werror -I{shlex.quote(SRC)}/src/worker")
-        compiler = shlex.split(os.environ.get("CC") or "cc")
+        compiler, command = compile_command()
         for v in VERSIONS:
             where = self.path("lib", f"counter-{v}", "modules")
             os.makedirs(where)
@@ -271,6 +280,33 @@ def compare_json(verb, have):
     need(a == b, f"{verb}: not in the page: {sorted(a - b)}; not printed: {sorted(b - a)}")
 
 
+def check_pair(work):
+    """The two modules of which one calls the other."""
+    pair = Example(os.path.join(work, "pair"))
+    compiler, command = compile_command()
+    app = pair.path("lib", "pair-1", "modules")
+    os.makedirs(app)
+    for name in PAIR:
+        pair.write(name, shown("example")[name])
+    for name in ("clock", "teller"):
+        run(*compiler, *shlex.split(command.replace("counter", name)), cwd=pair.root)
+        shutil.move(pair.path(f"{name}.so"), app)
+    for name in PAIR:
+        os.remove(pair.path(name))
+    pair.write("lib/pair-1/app.yaml", "application: pair\nversion: '1'\nmodules: [clock, teller]\nsupervisor:\n"
+               "  children:\n    - {id: teller, module: teller}\n")
+    pair.write(f"releases/{VERSIONS[0]}/release.yaml", f"release: pair\nversion: {VERSIONS[0]}\nruntime: '1'\n"
+               "applications:\n  - {application: pair, version: '1'}\n")
+    run(RELCTL, "check", pair.root)
+    try:
+        pair.start()
+        pair.wait()
+        told = int(pair.relctl("call", "pair/teller/0", "{}"))
+        need(abs(told - time.time()) < 3600, f"teller says that it is {told}")
+    finally:
+        pair.stop()
+
+
 def check_run(example):
     example.start()
     example.wait()
@@ -353,6 +389,8 @@ def main():
     test("relworker.3: the calls and the table are those of relworker.h", check_header)
     test("relup.7: the errors under LIMITS are those of relupd", check_limits)
     test("appup.5: the second example", check_appup)
+    with tempfile.TemporaryDirectory(prefix="relup-man.") as work:
+        test("relworker.3: the two modules of which one calls the other", check_pair, work)
     steps = [("release.5, app.5, appup.5: the example can be laid out", Example.lay_out),
              ("relworker.3: the examples compile, without a warning", Example.compile),
              ("relup.5: the relup is what relctl makes", Example.make_relup),
