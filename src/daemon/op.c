@@ -371,11 +371,14 @@ begin(struct operation *op, struct rel_err *err)
 		op_workers_free(workers, n);
 		return rel_err_nomem(err);
 	}
-	op->took_part = json_array();
+	op->took_part = json_object();
 	int rc = op->took_part != NULL ? 0 : -1;
-	for (size_t i = 0; i < n && rc == 0; i++)
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct sup_worker *w = workers[i].ref;
 		if (!workers[i].down)
-			rc = json_array_append_new(op->took_part, json_string(workers[i].name));
+			rc = json_object_set_new(op->took_part, w->name, json_pack("[I, I]",
+			    (json_int_t)w->pid, (json_int_t)w->start_time));
+	}
 	if (rc != 0) {
 		op_workers_free(workers, n);
 		return rel_err_nomem(err);

@@ -17,7 +17,8 @@ struct operation {
 	struct exec_options opt;
 	struct op_plan plan;
 	struct exec *x;               /* NULL: waits for workers that are starting */
-	json_t *took_part;            /* owned; names, for the journal */
+	json_t *took_part;            /* owned; {worker: [pid, start time]}, of the journal */
+	bool begun;                   /* in a recovery: they were to load new code */
 	json_t *late;                 /* owned; {worker: hello.operation}: came back and took no part */
 	json_t *leaving;              /* {worker: true}: told of the end, still to drop what is over */
 	json_t *result;               /* NULL until the outcome is recorded */
@@ -56,6 +57,9 @@ void op_end(struct operation *op, enum exec_outcome o, json_t *result, const str
 void op_finish(struct daemon *d, struct sup_worker *w, uint64_t id, bool confirmed);
 /* The operation is over: tells who waits, and drops it. */
 void op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err);
+
+/* op_recover.c */
+json_t *op_ended(const struct operation *op); /* exec_ops.ended */
 
 /* op_first.c */
 void op_first_start(struct operation *op);

@@ -16,6 +16,7 @@ struct unfinished {
 	char kind[16], who[96];
 	char from[REL_VERSION_MAX + 1], to[REL_VERSION_MAX + 1];
 	bool undo;
+	bool begun;                   /* its workers were about to hold new code */
 	json_t *script;               /* owned; as op.c recorded it, NULL: it cannot be read */
 };
 
@@ -32,6 +33,47 @@ unfinished_one(void *ctx, const struct store_op *so)
 	snprintf(u->to, sizeof(u->to), "%s", so->to);
 	u->script = so->script != NULL ? json_loads(so->script, 0, NULL) : NULL;
 	return 0;
+}
+
+static int
+step_one(void *ctx, unsigned step, const char *state)
+{
+	(void)step;
+	(void)state;
+	((struct unfinished *)ctx)->begun = true;
+	return 1;
+}
+
+/* 1: *ret is the operation, which has no outcome; 0: there is none. */
+static int
+find_unfinished(struct daemon *d, struct unfinished *ret, struct rel_err *err)
+{
+	int rc = store_op_unfinished(d->store, unfinished_one, ret, err);
+	if (rc == 1 && store_op_step_each(d->store, ret->id, step_one, ret, err) != 0) {
+		json_decref(ret->script);
+		return -1;
+	}
+	return rc;
+}
+
+/* The names of those that took part and whose process is not the one that did. */
+json_t *
+op_ended(const struct operation *op)
+{
+	const char *name;
+	json_t *process, *ended = op->took_part != NULL || !op->begun ? json_array() : NULL;
+	json_object_foreach (op->begun ? op->took_part : NULL, name, process) {
+		const struct sup_worker *w = sup_find(op->d->sup, name);
+		if (w != NULL && w->pid != 0 &&
+		    json_integer_value(json_array_get(process, 0)) == (json_int_t)w->pid &&
+		    json_integer_value(json_array_get(process, 1)) == (json_int_t)w->start_time)
+			continue;
+		if (json_array_append_new(ended, json_string(name)) != 0) {
+			json_decref(ended);
+			return NULL;
+		}
+	}
+	return ended;
 }
 
 /* What a worker said in its hello of the steps it committed. */
@@ -96,13 +138,12 @@ read_loaded(const struct operation *op, struct exec_worker *w)
 /* Those that took part, ended, and are on their way to run again: the outcome waits for them, and one that
  * fails decides it.  There is room: none of them is in the list, which was made for all workers. */
 static int
-add_gone(struct operation *op, const json_t *took_part, struct exec_worker *list, size_t *n)
+add_gone(struct operation *op, struct exec_worker *list, size_t *n)
 {
-	size_t i;
-	json_t *name;
-	json_array_foreach (took_part, i, name) {
-		struct sup_worker *w =
-		    json_is_string(name) ? sup_find(op->d->sup, json_string_value(name)) : NULL;
+	const char *name;
+	json_t *process;
+	json_object_foreach (op->took_part, name, process) {
+		struct sup_worker *w = sup_find(op->d->sup, name);
 		bool on_its_way = w != NULL && (w->state == SUP_WAITING || w->state == SUP_DOWN ||
 		    w->state == SUP_SPAWNED || w->state == SUP_STARTING || sup_worker_fails(w));
 		if (!on_its_way)
@@ -120,8 +161,7 @@ add_gone(struct operation *op, const json_t *took_part, struct exec_worker *list
 /* Workers that were prepared for it can go either way; of the others those count that run its code:
  * the rest runs the old release. */
 static int
-recovered_workers(struct operation *op, const json_t *states, const json_t *took_part,
-    struct exec_worker **ret, size_t *ret_n)
+recovered_workers(struct operation *op, const json_t *states, struct exec_worker **ret, size_t *ret_n)
 {
 	struct exec_worker *list;
 	size_t n, kept = 0;
@@ -148,7 +188,7 @@ recovered_workers(struct operation *op, const json_t *states, const json_t *took
 	}
 	*ret = list;
 	*ret_n = kept;
-	if (add_gone(op, took_part, list, ret_n) == 0)
+	if (add_gone(op, list, ret_n) == 0)
 		return 0;
 	op_workers_free(list, *ret_n);
 	return -1;
@@ -167,7 +207,7 @@ recover(struct operation *op, const json_t *states, const struct unfinished *u, 
 		return -1;
 	struct exec_worker *workers;
 	size_t n;
-	if (recovered_workers(op, states, json_object_get(u->script, "workers"), &workers, &n) != 0)
+	if (recovered_workers(op, states, &workers, &n) != 0)
 		return rel_err_nomem(err);
 	op->opt = (struct exec_options){.operation = op->id, .from = op->from, .to = op->to,
 	    .instructions = (unsigned)op->plan.script->count, .max_pause = max_pause > 0
@@ -250,13 +290,17 @@ all_late(struct operation *op, json_t *states)
 
 /* The release that was to be reached is gone or broken: what runs is told, nothing is touched. */
 static void
-end_as_it_is(struct operation *op, json_t *states, const struct rel_err *err)
+end_as_it_is(struct operation *op, json_t *states, bool undo, const struct rel_err *err)
 {
-	enum exec_outcome o = all_late(op, states) ? EXEC_MIXED : EXEC_UNCHANGED;
+	json_t *ended = op_ended(op);
+	bool changed = undo || ended == NULL || json_array_size(ended) > 0;
+	enum exec_outcome o = all_late(op, states) ? EXEC_MIXED : changed ? EXEC_ROLLED_BACK : EXEC_UNCHANGED;
 	json_t *result = op_unchanged_result(op->from);
 	json_object_set_new(result, "operation", json_integer((json_int_t)op->id));
 	json_object_set_new(result, "outcome", json_string(exec_outcome_name(o)));
 	json_object_set_new(result, "to", json_string(op->to));
+	if (ended != NULL)
+		json_object_set_new(result, "killed", ended);
 	json_object_set_new(result, "error", proto_err_json(err));
 	op_end(op, o, result, err);
 	sup_hold_starts(op->d->sup, false);
@@ -266,7 +310,7 @@ int
 op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 {
 	struct unfinished u = {0};
-	int rc = store_op_unfinished(d->store, unfinished_one, &u, err);
+	int rc = find_unfinished(d, &u, err);
 	if (rc < 0)
 		return -1;
 	tell_all_missed(d, states, u.id);
@@ -277,8 +321,10 @@ op_recover(struct daemon *d, json_t *states, struct rel_err *err)
 	if (op != NULL) {
 		op->id = u.id;
 		op->at = u.at;
+		op->begun = u.begun;
+		op->took_part = json_incref(json_object_get(u.script, "workers"));
 		if (recover(op, states, &u, err) != 0)
-			end_as_it_is(op, states, err);
+			end_as_it_is(op, states, u.undo, err);
 	}
 	json_decref(u.script);
 	return op != NULL ? 0 : rel_err_nomem(err);

@@ -65,6 +65,12 @@ w_hold_starts(void *ctx, bool hold)
 	sup_hold_starts(op->d->sup, hold);
 }
 
+static json_t *
+w_ended(void *ctx)
+{
+	return op_ended(ctx);
+}
+
 static void
 w_map_step(void *ctx, const struct exec_step *st, bool undo)
 {
@@ -107,6 +113,13 @@ w_now(void *ctx)
 {
 	(void)ctx;
 	return rel_mono_now();
+}
+
+static int
+w_journal_begun(void *ctx, struct rel_err *err)
+{
+	struct operation *op = ctx;
+	return store_op_step(op->d->store, op->id, 0, "begun", err);
 }
 
 static int
@@ -232,6 +245,6 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 
 const struct exec_ops op_world = {.send_json = w_send_json, .send_frame = w_send_frame,
     .modules = w_modules, .kill = w_kill, .replace = w_replace, .hold_starts = w_hold_starts,
-    .runs = w_runs, .fails = w_fails, .found_again = w_found_again, .map_step = w_map_step, .timer = w_timer, .now = w_now,
-    .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
+    .runs = w_runs, .fails = w_fails, .found_again = w_found_again, .ended = w_ended, .map_step = w_map_step, .timer = w_timer, .now = w_now,
+    .journal_begun = w_journal_begun, .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
     .log = w_log, .done = w_done};

@@ -320,6 +320,17 @@ frame_error(const struct exec_worker *w, const struct proto_frame *f, struct rel
 		    f->module[0] != '\0' ? f->module : "its module", what);
 }
 
+void
+exec_count_killed(struct exec *x, const char *worker)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (x->killed, i, name)
+		if (strcmp(json_string_value(name), worker) == 0)
+			return;
+	json_array_append_new(x->killed, json_string(worker));
+}
+
 /* On the way back one that cannot go is replaced, and the others go on without it. */
 void
 exec_replace(struct exec *x, struct exec_worker *w, const char *why)
@@ -328,8 +339,7 @@ exec_replace(struct exec *x, struct exec_worker *w, const char *why)
 	    x->opt.from);
 	left(x, w);
 	w->alive = false;
-	if (!w->killed)
-		json_array_append_new(x->killed, json_string(w->name));
+	exec_count_killed(x, w->name);
 	w->killed = true;
 	x->ops->replace(x->ctx, w);
 }
@@ -460,8 +470,7 @@ static void
 kill_worker(struct exec *x, struct exec_worker *w, const char *why)
 {
 	exec_say(x, "warning", "%s %s: killed", w->name, why);
-	if (!w->killed)
-		json_array_append_new(x->killed, json_string(w->name));
+	exec_count_killed(x, w->name);
 	w->killed = true;
 	x->ops->kill(x->ctx, w);
 }

@@ -114,10 +114,16 @@ struct exec_ops {
 	bool (*fails)(void *ctx, struct exec_worker *w);
 	/* In a recovery: those run that were lost with the earlier relupd?  Else *ret_name names one. */
 	bool (*found_again)(void *ctx, const char **ret_name);
+	/* In a recovery: the names of those whose process ended since they were to load new code.  New
+	 * reference; NULL: not known. */
+	json_t *(*ended)(void *ctx);
 	/* The map who starts with what: the loads of a step are in force now, or no more. */
 	void (*map_step)(void *ctx, const struct exec_step *st, bool undo);
 	void (*timer)(void *ctx, mono_ns_t at);             /* 0: cancel; one timer */
 	mono_ns_t (*now)(void *ctx);
+	/* Records that workers hold new code from now on, and may die of it.  Blocks; where it fails,
+	 * none is handed any. */
+	int (*journal_begun)(void *ctx, struct rel_err *err);
 	/* Both block, and are tried again every EXEC_RECORD_RETRY.  Nothing is undone before it is
 	 * recorded that undoing begins. */
 	int (*journal_undo)(void *ctx, struct rel_err *err);

@@ -46,7 +46,7 @@ struct exec {
 	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
 	/* figures */
 	dur_ns_t suspended, longest_pause, time_to_rest;
-	json_t *killed;               /* names of workers killed by us */
+	json_t *killed;               /* names of workers killed by us; in a recovery, of all that ended */
 	struct rel_err err;           /* why it failed; REL_OK while all is well */
 	bool mixed;
 	enum exec_outcome outcome;
@@ -72,6 +72,8 @@ void exec_bracket_timer(struct exec *x);
 void exec_bracket_reconnected(struct exec *x, size_t worker, const json_t *state);
 /* SIGKILL and a start by the map, for a worker that cannot go back live. */
 void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
+/* Names it in the result, once. */
+void exec_count_killed(struct exec *x, const char *worker);
 
 /* run.c */
 void exec_bracket_over(struct exec *x); /* every worker of the bracket reported */

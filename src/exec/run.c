@@ -58,9 +58,23 @@ record(struct exec *x)
 	x->ops->done(x->ctx, x->outcome, MOVE(x->result), &x->err);
 }
 
+/* What ended a worker went with the earlier relupd; its state is lost either way. */
+static void
+count_ended(struct exec *x)
+{
+	size_t i;
+	json_t *name, *ended = x->ops->ended(x->ctx);
+	x->changed |= ended == NULL || json_array_size(ended) > 0;
+	json_array_foreach (ended, i, name)
+		exec_count_killed(x, json_string_value(name));
+	json_decref(ended);
+}
+
 void
 exec_end(struct exec *x)
 {
+	if (x->recovering)
+		count_ended(x);
 	x->outcome = x->mixed	       ? EXEC_MIXED
 	    : x->err.code == REL_OK    ? EXEC_UPGRADED
 	    : x->err.code == REL_E_BLOCKED && !x->changed ? EXEC_BLOCKED
@@ -310,11 +324,20 @@ hand_out(struct exec *x, const char *message, json_t *(*make_body)(struct exec *
 	prepare_ended(x);
 }
 
+/* From here a worker may die of the new code, be it in a constructor: a relupd that comes after us must
+ * know that it could, or it would call the operation one that changed nothing. */
 static void
 prepare_begin(struct exec *x)
 {
+	struct rel_err err = REL_ERR_INIT;
 	if (FAULT(EXEC_REHEARSED))
 		exec_say(x, "warning", "fault point after the rehearsal");
+	if (x->ops->journal_begun(x->ctx, &err) != 0) {
+		rel_err_wrap(&err, "that workers load new code cannot be recorded");
+		exec_fail(x, &err);
+		exec_end(x);
+		return;
+	}
 	exec_show(x, "prepare", "loading the new code beside the old");
 	hand_out(x, "prepare", exec_prepare_body);
 }

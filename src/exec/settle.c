@@ -43,7 +43,7 @@ go_back(struct exec *x)
 		if (w->alive)
 			continue;
 		if (!w->killed && x->ops->runs(x->ctx, w)) {
-			json_array_append_new(x->killed, json_string(w->name));
+			exec_count_killed(x, w->name);
 			w->killed = true;
 		}
 		x->ops->replace(x->ctx, w);

@@ -6,12 +6,16 @@ load lib
 # An upgrade in the background; returns when relctl told that LINE of it.  What is to happen in the
 # middle of it gets a --max-pause that no busy machine uses up before.
 begin() { # LINE VERSION [OPTION...]
-	local line
 	rm -f "$WORK/progress"
 	mkfifo "$WORK/progress"
 	"$build/relctl" --root "$ROOT" upgrade "${@:2}" >"$WORK/out" 2>"$WORK/progress" 3>&- &
 	RELCTL=$!
 	exec {PROGRESS}<"$WORK/progress"
+	await_progress "$1"
+}
+
+await_progress() { # LINE
+	local line
 	until [[ ${line-} == *"$1"* ]]; do
 		read -r -t 60 -u "$PROGRESS" line || fail "relctl did not say: $1"
 	done
@@ -134,4 +138,75 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	await_running 1
 	expect 0 relctl upgrade 0.1.1
 	runs 0.1.1
+}
+
+# Who died in the operation is known by its pid in the journal, whatever could be written afterwards.
+@test "no room on the disk to record that a worker died of it, and relupd is killed: told all the same" {
+	demo_root 2
+	start_running 2
+	local pids
+	pids=$(workers | cut -d' ' -f2)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "${pids%%[!0-9]*}"
+	tool room "$DAEMON" 0
+	# shellcheck disable=SC2086 # one word a pid
+	kill -KILL $pids
+	await_progress 'that it begins cannot be recorded'
+	expect 0 relctl status
+	says 'operation  1: upgrade 0\.1\.0 -> 0\.1\.1-hang, undo: that it begins cannot be recorded'
+	end KILL
+	start
+	end_of_relctl 5
+	warns '0\.1\.0 -> 0\.1\.1-hang: rolled_back' 'relupd ended in the middle' \
+		'killed and started again: hello/listener/0' 'killed and started again: hello/listener/1'
+	await_running 2
+	runs 0.1.0
+	expect 0 relctl upgrade 0.1.1
+	runs 0.1.1
+}
+
+# CODE COMMAND...: run while no relupd is there.
+dies_unseen() {
+	demo_root
+	start_running
+	local pid
+	pid=$(pid_of hello/listener/0)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "$pid"
+	end KILL
+	kill -KILL "$pid"
+	tool gone "$pid"
+	"${@:2}"
+	start
+	end_of_relctl 5
+	warns 'rolled_back' 'killed and started again: hello/listener/0'
+	expect 5 relctl -o json attach
+	holds 'd["outcome"] == "rolled_back"' 'd["killed"] == ["hello/listener/0"]' "d['error']['code'] == '$1'"
+	await_running 1
+	runs 0.1.0
+}
+
+@test "a worker dies of the upgrade while no relupd is there to see it: told all the same" {
+	dies_unseen cut_short true
+}
+
+@test "the same, and the release that it was to run is gone when relupd comes back" {
+	dies_unseen no_such_release rm -r "$ROOT/releases/0.1.1-hang"
+}
+
+@test "one that hung dies while the next relupd waits for it: told all the same" {
+	demo_root
+	start_running
+	local pid
+	pid=$(pid_of hello/listener/0)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "$pid"
+	end KILL
+	start
+	await_log 'settle: waiting for hello/listener/0'
+	kill -KILL "$pid"
+	end_of_relctl 5
+	warns 'rolled_back' 'killed and started again: hello/listener/0'
+	await_running 1
+	runs 0.1.0
 }

@@ -7,6 +7,7 @@
     tool.py holds EXPR...             each must be true of d, else 1 and a text that says which is not
     tool.py gone PID...               waits until these processes have ended
     tool.py descriptors PID N         it may have so many from now on, whatever its hard limit
+    tool.py room PID N                it may write no file beyond N bytes from now on, as on a full disk
     tool.py idle PID COMMAND...       it computes for less than half of the time that COMMAND takes
     tool.py busy PID                  waits until a worker that was idle computes without an end
     tool.py kill-sweep SOCKET STEP LAPS   kills a worker at LAPS moments of upgrades, STEP us apart
@@ -69,6 +70,11 @@ def cpu_ticks(pid):
 def limit_descriptors(pid, n):
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, hard))
+
+
+def limit_files(pid, n):
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (n, hard))
 
 
 def idle(pid, command):
@@ -493,6 +499,8 @@ def main(verb, *a):
         wait_gone([int(pid) for pid in a])
     elif verb == "descriptors":
         limit_descriptors(int(a[0]), int(a[1]))
+    elif verb == "room":
+        limit_files(int(a[0]), int(a[1]))
     elif verb == "idle":
         idle(int(a[0]), a[1:])
     elif verb == "busy":

@@ -450,6 +450,22 @@ START_TEST(reconnect_of_another)
 }
 END_TEST
 
+/* A relupd that comes next would not know that workers could die of it: so none can. */
+START_TEST(begun_not_recorded)
+{
+	struct world *w = _i == 0 ? world_new("g", 2) : world_unrehearsed("g", 2);
+	w->fail_begun = 1;
+	w->fakes[0].prepare = ANSWER_DIE_OF_IT;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
+	ck_assert_int_eq(w->err.code, REL_E_IO);
+	ck_assert_str_eq(w->err.text, "that workers load new code cannot be recorded: the disk is full");
+	ck_assert_uint_eq(w->fakes[0].starts, 0);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(undo_not_recorded)
 {
 	struct world *w = world_unrehearsed("gg", 2);
@@ -694,6 +710,7 @@ main(void)
 	tcase_add_test(t, bracket_is_lost);
 	tcase_add_loop_test(t, answer_is_lost, 0, 2);
 	tcase_add_test(t, reconnect_of_another);
+	tcase_add_loop_test(t, begun_not_recorded, 0, 2);
 	tcase_add_test(t, undo_not_recorded);
 	tcase_add_test(t, group_deadline);
 	tcase_add_test(t, killed_at_its_own_deadline);

@@ -204,6 +204,38 @@ START_TEST(no_worker_left)
 }
 END_TEST
 
+/* Who died after it was handed new code lost what it served, whoever ended it: that is named, and is
+ * not "nothing was changed", wherever the others stand.  In the rehearsal it has nothing of the operation. */
+START_TEST(a_death_is_told)
+{
+	static const enum exec_outcome outcomes[][2] = {{EXEC_UNCHANGED, EXEC_ROLLED_BACK},
+	    {EXEC_UPGRADED, EXEC_UPGRADED}};
+	struct world *w = recovered("gg", _i / 2 == 0 ? ROWS("00", "-") : ROWS("11", "-"));
+	w->begun = _i % 2 == 1;
+	world_recover(w, false);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, outcomes[_i / 2][_i % 2]);
+	const char *killed = json_string_value(json_array_get(json_object_get(w->result, "killed"), 0));
+	ck_assert_str_eq(killed != NULL ? killed : "", w->begun ? "a/c/1" : "");
+	world_free(w);
+}
+END_TEST
+
+/* It was started anew, runs new code, and is replaced on the way back: one name. */
+START_TEST(killed_again)
+{
+	struct world *w = recovered("gg", ROWS("11", "11"));
+	w->begun = true;
+	w->fakes[0].stranded = true;
+	w->fakes[0].starts = 1;
+	world_recover(w, true);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
+	ck_assert_uint_eq(w->fakes[0].replaces, 1);
+	world_free(w);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ killed at any moment */
 
 static unsigned turns_left;
@@ -290,6 +322,8 @@ main(void)
 	tcase_add_loop_test(t, stranded_worker, 0, 3);
 	tcase_add_test(t, stranded_in_the_old_release);
 	tcase_add_loop_test(t, no_worker_left, 0, 2);
+	tcase_add_loop_test(t, a_death_is_told, 0, 4);
+	tcase_add_test(t, killed_again);
 	TCase *r = tcase_create("random");
 	tcase_set_timeout(r, 120);
 	suite_add_tcase(s, r);

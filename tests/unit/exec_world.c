@@ -494,6 +494,20 @@ nobody_at_rest(const struct world *w)
 }
 
 static int
+o_journal_begun(void *ctx, struct rel_err *err)
+{
+	struct world *w = ctx;
+	nobody_at_rest(w);
+	ck_assert(!w->begun && !w->brackets);
+	if (w->fail_begun > 0) {
+		w->fail_begun--;
+		return rel_err_set(err, REL_E_IO, "the disk is full");
+	}
+	w->begun = true;
+	return 0;
+}
+
+static int
 o_journal_undo(void *ctx, struct rel_err *err)
 {
 	struct world *w = ctx;
@@ -552,8 +566,8 @@ o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 
 static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame,
     .modules = o_modules, .kill = o_kill, .replace = o_replace, .hold_starts = o_hold_starts,
-    .runs = o_runs, .fails = o_fails, .found_again = o_found_again, .map_step = o_map_step, .timer = o_timer, .now = o_now,
-    .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,
+    .runs = o_runs, .fails = o_fails, .found_again = o_found_again, .ended = world_ended, .map_step = o_map_step, .timer = o_timer, .now = o_now,
+    .journal_begun = o_journal_begun, .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,
     .log = o_log, .done = o_done};
 
 /* ------------------------------------------------------------------ life */

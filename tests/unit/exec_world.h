@@ -72,6 +72,7 @@ struct fake {
 	bool self[WORLD_STEPS];
 	/* what was done to it */
 	unsigned rests, kills, replaces, starts, finishes;
+	bool ended;                   /* as a recovery was told */
 	bool confirmed;
 	json_t *prepared;             /* the last prepare or rehearse body; owned */
 };
@@ -93,8 +94,9 @@ struct world {
 	bool hold, map[WORLD_STEPS];
 	/* what happened */
 	bool brackets;                /* of this or, in a recovery, of the earlier relupd */
+	bool begun;                   /* recorded, likewise */
 	unsigned undos, ends, dones, frames[2], answers, jumps;
-	unsigned fail_undo, fail_end; /* that many times */
+	unsigned fail_begun, fail_undo, fail_end; /* that many times */
 	enum exec_outcome outcome;
 	json_t *result;
 	struct rel_err err;
@@ -111,7 +113,8 @@ struct world *world_unrehearsed(const char *kinds, size_t workers);
 void world_free(struct world *w);
 /* exec_new, then exec_start and all events until the operation ended and nothing moves. */
 void world_start(struct world *w);
-/* exec_new with `committed` from the fakes' state, then exec_recover. */
+/* exec_new with `committed` from the fakes' state, then exec_recover.  Where it had begun, those that are
+ * not alive or were started again count as ended. */
 void world_recover(struct world *w, bool undo);
 void world_recover_begin(struct world *w, bool undo);
 /* The halves of the two above, for a test that meddles between. */
@@ -126,6 +129,7 @@ void world_crash(struct world *w);
 void world_frame(struct world *w, size_t worker, const struct proto_frame *f);
 /* Its answer to prepare, as if it had loaded by now. */
 void world_prepared(struct world *w, size_t worker);
+json_t *world_ended(void *ctx); /* exec_ops.ended; ctx is the world */
 /* What holds at the end of every operation, whatever happened in it. */
 void world_check(const struct world *w);
 bool world_logged(const struct world *w, const char *text);

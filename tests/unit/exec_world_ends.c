@@ -85,6 +85,20 @@ world_figure(const struct world *w, const char *key)
 	return json_integer_value(v);
 }
 
+json_t *
+world_ended(void *ctx)
+{
+	struct world *w = ctx;
+	json_t *names = json_array();
+	for (size_t i = 0; i < w->count; i++) {
+		struct fake *f = &w->fakes[i];
+		f->ended = w->begun && (!f->alive || f->starts > 0);
+		if (f->ended)
+			json_array_append_new(names, json_string(f->name));
+	}
+	return names;
+}
+
 static void
 check_result(const struct world *w)
 {
@@ -104,7 +118,7 @@ check_result(const struct world *w)
 	    w->outcome != EXEC_UPGRADED);
 	size_t ended = 0;
 	for (size_t i = 0; i < w->count; i++)
-		ended += w->fakes[i].kills > 0 || w->fakes[i].replaces > 0;
+		ended += w->fakes[i].ended || w->fakes[i].kills > 0 || w->fakes[i].replaces > 0;
 	ck_assert_uint_eq(json_array_size(json_object_get(w->result, "killed")), ended);
 }
 
@@ -131,7 +145,7 @@ check_worker(const struct world *w, const struct fake *f)
 		    "%s: step %zu runs %s code, and the outcome is %s", f->name, s,
 		    f->state[s] ? "new" : "old", exec_outcome_name(w->outcome));
 	if (w->outcome == EXEC_UNCHANGED || w->outcome == EXEC_BLOCKED)
-		ck_assert_uint_eq(f->rests, 0);
+		ck_assert(f->rests == 0 && !f->ended);
 	if (f->starts == 0 && !f->no_json && !f->outside) {
 		ck_assert_uint_eq(f->finishes, 1);
 		ck_assert_int_eq(f->confirmed, w->outcome == EXEC_ROLLED_BACK ||
