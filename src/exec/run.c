@@ -40,9 +40,10 @@ record(struct exec *x)
 	x->phase = EXEC_RECORD;
 	if (x->ops->journal_end(x->ctx, x->outcome, x->result, &err) != 0) {
 		if (!x->unrecorded) {
-			exec_say(x, "error", "the outcome cannot be recorded: %s; trying again", err.text);
-			exec_show(x, "record", "the outcome cannot be recorded: %s; trying again",
-			    err.text);
+			exec_say(x, "error", "the outcome (%s) cannot be recorded: %s; trying again",
+			    exec_outcome_name(x->outcome), err.text);
+			exec_show(x, "record", "the outcome (%s) cannot be recorded, and status shows what ran "
+			    "before until it is: %s; trying again", exec_outcome_name(x->outcome), err.text);
 		}
 		x->unrecorded = true;
 		x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_RECORD_RETRY);

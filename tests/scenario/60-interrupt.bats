@@ -210,3 +210,21 @@ dies_unseen() {
 	await_running 1
 	runs 0.1.0
 }
+
+@test "the outcome cannot be recorded: status says which, and that it shows what ran before" {
+	demo_root
+	start_running
+	local pid
+	pid=$(pid_of hello/listener/0)
+	kill -STOP "$pid"
+	begin 'loading' 0.1.1 --rehearse never
+	tool room "$DAEMON" 0
+	kill -CONT "$pid"
+	await_progress 'the outcome (upgraded) cannot be recorded'
+	expect 0 relctl status
+	says 'record: the outcome \(upgraded\) cannot be recorded, and status shows what ran before until it is'
+	end KILL
+	start
+	end_of_relctl 0
+	runs 0.1.1
+}
