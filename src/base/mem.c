@@ -64,17 +64,18 @@ chunk_add(struct rel_arena *a, size_t need)
 		size = CHUNK_MAX;
 	if (size < need)
 		size = need;
-	struct chunk *c = calloc(1, sizeof(*c) + size);
+	struct chunk *c = malloc(sizeof(*c) + size);
 	if (c == NULL)
 		return NULL;
 	c->size = size;
+	c->used = 0;
 	c->next = a->head;
 	a->head = c;
 	return c;
 }
 
-void *
-rel_arena_alloc(struct rel_arena *a, size_t size)
+static void *
+take(struct rel_arena *a, size_t size)
 {
 	MUST_OBJ(a, ARENA_MAGIC);
 	if (size > SIZE_MAX / 2)
@@ -96,6 +97,14 @@ rel_arena_alloc(struct rel_arena *a, size_t size)
 	return p;
 }
 
+/* Zeroed here and not by chunk: what of a chunk is never taken is then never touched, and costs no page. */
+void *
+rel_arena_alloc(struct rel_arena *a, size_t size)
+{
+	void *p = take(a, size);
+	return p != NULL ? memset(p, 0, size) : NULL;
+}
+
 void *
 rel_arena_calloc(struct rel_arena *a, size_t n, size_t size)
 {
@@ -108,9 +117,11 @@ rel_arena_calloc(struct rel_arena *a, size_t n, size_t size)
 char *
 rel_arena_strndup(struct rel_arena *a, const char *s, size_t n)
 {
-	char *p = rel_arena_alloc(a, n + 1);
-	if (p != NULL)
-		memcpy(p, s, n); /* the arena zeroes: the end is there */
+	char *p = n < SIZE_MAX ? take(a, n + 1) : NULL;
+	if (p != NULL) {
+		memcpy(p, s, n);
+		p[n] = '\0';
+	}
 	return p;
 }
 
@@ -129,7 +140,7 @@ rel_arena_printf(struct rel_arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return NULL;
-	char *p = rel_arena_alloc(a, (size_t)n + 1);
+	char *p = take(a, (size_t)n + 1);
 	if (p == NULL)
 		return NULL;
 	va_start(ap, fmt);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,11 @@ main(int argc, char **argv)
 {
 	if (rel_stdio_open() != 0)
 		return 1;
+#ifdef M_MMAP_THRESHOLD
+	/* Nothing here runs for long: memory that was freed stays, since it costs more to get it anew. */
+	mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+#endif
 	struct ctl c = defaults();
 	setlocale(LC_CTYPE, "");
 	int status = run(&c, argc, argv);

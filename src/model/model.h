@@ -151,6 +151,9 @@ struct model_change_item {
 /* Only the members that the op's row in formats.md names are meaningful. */
 struct model_instr {
 	enum model_op op;
+	bool id_is_number;            /* sync_nodes: id was written as a whole number */
+	bool advanced;                /* update: change is {advanced: extra}; else soft */
+	bool purge_kills;             /* purge written as a bare list: kills, as in OTP */
 	struct rel_pos pos;           /* of the instruction */
 	const char *module;           /* update, load_module, add_module, delete_module, load,
 	                                 remove */
@@ -158,7 +161,6 @@ struct model_instr {
 	                                 load_object_code, apply (NULL: not given) */
 	const char *version;          /* load_object_code */
 	const char *id;               /* update_supervisor (NULL: top), sync_nodes */
-	bool id_is_number;            /* sync_nodes: id was written as a whole number */
 	const char *child;            /* restart_worker */
 	enum model_type type;         /* update */
 	enum model_app_type app_type; /* add_application, start_application */
@@ -166,11 +168,9 @@ struct model_instr {
 	enum model_mode mode;         /* code_change */
 	dur_ns_t timeout;             /* update, apply */
 	dur_ns_t drain;               /* restart_worker; MODEL_TIMEOUT_DEFAULT: the child's */
-	bool advanced;                /* update: change is {advanced: extra}; else soft */
 	const struct doc_node *extra; /* update with advanced; NULL: null */
 	enum model_purge pre_purge, post_purge; /* update, load_module, add_module, load, remove;
 	                                 post_purge alone: delete_module, *_application, purge */
-	bool purge_kills;             /* purge written as a bare list: kills, as in OTP */
 	struct model_names modules;   /* depends of high-level ones; load_object_code, purge,
 	                                 resume, stop, start */
 	size_t suspend_count;

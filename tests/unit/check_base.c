@@ -150,6 +150,13 @@ START_TEST(arena_is_zeroed_aligned_and_limited)
 {
 	struct rel_arena *a = rel_arena_new(100 * 1000);
 	size_t got = 0;
+	void *freed[30]; /* memory that was used before, too little to be given back */
+	for (size_t i = 0; i < NELEM(freed); i++) {
+		freed[i] = malloc(2000);
+		memset(freed[i], 0xff, 2000);
+	}
+	for (size_t i = 0; i < NELEM(freed); i++)
+		free(freed[i]);
 	for (;;) {
 		unsigned char *p = rel_arena_alloc(a, 100);
 		if (p == NULL)
