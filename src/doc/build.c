@@ -152,12 +152,23 @@ by_index(const void *va, const void *vb)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
-/* Sorting keeps a map of many keys from costing the square of them. */
+static bool
+all_differ(const struct doc_pending *pairs, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(pairs[i].key, pairs[k].key) == 0)
+				return false;
+	return true;
+}
+
+/* Sorting keeps a map of many keys from costing the square of them; of a few, as most maps have, it would
+ * cost more. */
 static int
 check_duplicates(
     struct doc_builder *b, struct doc_pending *pairs, size_t count, struct rel_err *err)
 {
-	if (count < 2)
+	if (count <= 8 && all_differ(pairs, count))
 		return 0;
 	CLEANUP(rel_free_cleanup) struct ranked_key *sorted = calloc(count, sizeof(*sorted));
 	if (sorted == NULL)

@@ -30,7 +30,11 @@ static int
 check_utf8(const char *text, size_t len, const char *name, struct rel_err *err)
 {
 	size_t i = 0;
-	while (i < len) {
+	for (;;) {
+		while (i < len && text[i] > 0 && text[i] < 0x7f) /* most of all texts */
+			i++;
+		if (i == len)
+			return 0;
 		size_t n = rel_utf8_len(text + i, len - i);
 		if (n == 0) {
 			struct rel_pos pos = {name, 1, 1};
@@ -42,7 +46,6 @@ check_utf8(const char *text, size_t len, const char *name, struct rel_err *err)
 		}
 		i += n;
 	}
-	return 0;
 }
 
 static bool
