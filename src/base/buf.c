@@ -19,10 +19,8 @@ rel_buf_fini(struct rel_buf *b)
 }
 
 static bool
-room_for(struct rel_buf *b, size_t n)
+grow(struct rel_buf *b, size_t n)
 {
-	if (b->failed)
-		return false;
 	size_t need;
 	if (__builtin_add_overflow(b->len, n, &need) || need > SIZE_MAX / 4 ||
 	    (b->limit != 0 && need > b->limit)) {
@@ -44,21 +42,23 @@ room_for(struct rel_buf *b, size_t n)
 	return true;
 }
 
-void
-rel_buf_add(struct rel_buf *b, const void *data, size_t n)
+static bool
+room_for(struct rel_buf *b, size_t n)
 {
-	if (!room_for(b, n))
-		return;
-	if (n > 0)
-		memcpy(b->data + b->len, data, n);
-	b->len += n;
-	b->data[b->len] = '\0';
+	if (b->failed)
+		return false;
+	return (b->limit == 0 && n < b->cap - b->len) || grow(b, n);
 }
 
-void
-rel_buf_puts(struct rel_buf *b, const char *s)
+char *
+rel_buf_room(struct rel_buf *b, size_t n)
 {
-	rel_buf_add(b, s, strlen(s));
+	if (!room_for(b, n))
+		return NULL;
+	char *p = b->data + b->len;
+	b->len += n;
+	b->data[b->len] = '\0';
+	return p;
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/must.h"
 
@@ -21,8 +22,21 @@ struct rel_buf {
 #define REL_BUF_INIT ((struct rel_buf){0})
 
 void rel_buf_fini(struct rel_buf *b);
-void rel_buf_add(struct rel_buf *b, const void *data, size_t n);
-void rel_buf_puts(struct rel_buf *b, const char *s);
+/* `n` bytes more at the end, which the caller fills at once; NULL where it failed. */
+char *rel_buf_room(struct rel_buf *b, size_t n);
+/* Inline, as is the next, so that a literal is stored without a call for its length or its copy. */
+static inline void
+rel_buf_add(struct rel_buf *b, const void *data, size_t n)
+{
+	char *p = rel_buf_room(b, n);
+	if (p != NULL && n > 0)
+		memcpy(p, data, n);
+}
+static inline void
+rel_buf_puts(struct rel_buf *b, const char *s)
+{
+	rel_buf_add(b, s, strlen(s));
+}
 void rel_buf_printf(struct rel_buf *b, const char *fmt, ...) RTE_PRINTF(2, 3);
 void rel_buf_clear(struct rel_buf *b);              /* keeps the memory, forgets a failure */
 void rel_buf_consume(struct rel_buf *b, size_t n);  /* drops the first n bytes */

@@ -12,15 +12,38 @@
 
 #define COLUMNS 100
 
+/* How much of it stands in quotes as it is. */
+static size_t
+plain_len(const char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+static void
+put_plain(struct rel_buf *b, const char *s, size_t n)
+{
+	char *p = rel_buf_room(b, n + 2);
+	if (p == NULL)
+		return;
+	p[0] = p[n + 1] = '"';
+	memcpy(p + 1, s, n);
+}
+
 static void
 put_string(struct rel_buf *b, const char *s, size_t n)
 {
+	if (plain_len(s, n) == n) {
+		put_plain(b, s, n);
+		return;
+	}
 	rel_buf_puts(b, "\"");
 	for (size_t i = 0; i < n; i++) {
-		size_t plain = i;
-		while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
-			i++;
-		rel_buf_add(b, &s[plain], i - plain);
+		size_t plain = plain_len(s + i, n - i);
+		rel_buf_add(b, s + i, plain);
+		i += plain;
 		if (i == n)
 			break;
 		unsigned char c = (unsigned char)s[i];
@@ -162,8 +185,9 @@ put_line(struct rel_buf *b, unsigned indent, size_t *line)
 {
 	rel_buf_puts(b, "\n");
 	*line = b->len;
-	for (unsigned i = 0; i < indent; i++)
-		rel_buf_puts(b, "  ");
+	char *p = rel_buf_room(b, 2 * (size_t)indent);
+	if (p != NULL)
+		memset(p, ' ', 2 * (size_t)indent);
 }
 
 /* `line` is where the current line begins; one column is kept for the comma that may follow. */

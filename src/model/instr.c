@@ -485,7 +485,7 @@ model_instr_json(const struct model_instr *i)
 	if (shapes[i->op].form == FORM_BARE)
 		return json_string(model_op_name(i->op));
 	json_t *o = json_object();
-	if (json_object_set_new(o, model_op_name(i->op), argument_json(i)) != 0) {
+	if (json_object_set_new_nocheck(o, model_op_name(i->op), argument_json(i)) != 0) {
 		json_decref(o);
 		return NULL;
 	}

@@ -34,12 +34,13 @@ decode_text(struct model_dec *d, const struct doc_node *n, void *out, const stru
 		*(const char **)out = s;
 }
 
-/* A text that was not given is left out. */
+/* A text that was not given is left out.  Not checked to be UTF-8, here and below: its document was, when
+ * it was read. */
 static int
 print_text(json_t *obj, const struct model_field *f, const void *in)
 {
 	const char *s = *(const char *const *)in;
-	return s == NULL ? 0 : json_object_set_new(obj, f->key, json_string(s));
+	return s == NULL ? 0 : json_object_set_new_nocheck(obj, f->key, json_string_nocheck(s));
 }
 
 const struct model_kind model_kind_name = {decode_name, print_text};
@@ -76,7 +77,7 @@ print_enum(json_t *obj, const struct model_field *f, const void *in)
 	MUST(v < e->count);
 	if (v == 0 && (f->flags & MODEL_OMIT_DEFAULT))
 		return 0;
-	return json_object_set_new(obj, f->key, json_string(e->names[v]));
+	return json_object_set_new_nocheck(obj, f->key, json_string_nocheck(e->names[v]));
 }
 
 _Static_assert(sizeof(enum model_purge) == sizeof(unsigned), "enums are unsigned");
@@ -216,7 +217,7 @@ model_names_json(const struct model_names *l)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; list != NULL && i < l->count; i++) {
-		if (json_array_append_new(list, json_string(l->names[i])) != 0) {
+		if (json_array_append_new(list, json_string_nocheck(l->names[i])) != 0) {
 			json_decref(list);
 			return NULL;
 		}
