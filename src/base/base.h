@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/index.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/name.h"

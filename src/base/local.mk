@@ -6,6 +6,7 @@ src_base_librelbase_la_SOURCES = \
 	src/base/err.c src/base/err.h src/base/err_tbl.h \
 	src/base/fault.c src/base/fault.h src/base/fault_tbl.h \
 	src/base/file.c src/base/file.h \
+	src/base/index.c src/base/index.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/must.c src/base/must.h \
 	src/base/name.c src/base/name.h \

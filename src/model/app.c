@@ -35,12 +35,12 @@ count_children(const struct model_sup *s)
 
 /* Document order numbers the children, so that the later of two is the wrong one. */
 static size_t
-index_children(const struct model_sup *s, struct model_index *ix, size_t number)
+index_children(const struct model_sup *s, struct rel_index *ix, size_t number)
 {
 	for (size_t i = 0; i < s->child_count; i++) {
 		const struct model_child *c = &s->children[i];
 		if (c->id != NULL)
-			model_index_add(ix, c->id, number);
+			rel_index_add(ix, c->id, number);
 		number++;
 		if (c->supervisor != NULL)
 			number = index_children(c->supervisor, ix, number);
@@ -51,16 +51,16 @@ index_children(const struct model_sup *s, struct model_index *ix, size_t number)
 struct app_check {
 	struct doc_problems *p;
 	const struct model_app *app;
-	struct model_index ids, modules;
+	struct rel_index ids, modules;
 };
 
 static void
 check_child(struct app_check *k, const struct model_child *c, size_t number)
 {
-	if (c->id != NULL && model_index_find(&k->ids, c->id)->value != number)
+	if (c->id != NULL && rel_index_find(&k->ids, c->id)->value != number)
 		doc_problem(k->p, &doc_get(c->node, "id")->pos, REL_E_DUPLICATE_CHILD,
 		    "the child id %s stands twice in application %s", c->id, k->app->application);
-	if (c->module != NULL && model_index_find(&k->modules, c->module) == NULL)
+	if (c->module != NULL && rel_index_find(&k->modules, c->module) == NULL)
 		doc_problem(k->p, &doc_get(c->node, "module")->pos, REL_E_NO_SUCH_MODULE,
 		    "module %s is not among the application's modules", c->module);
 	model_listen_check(k->p, &c->listen, k->app->env);
@@ -82,7 +82,7 @@ check_modules(struct app_check *k)
 {
 	const struct model_names *m = &k->app->modules;
 	for (size_t i = 0; i < m->count; i++)
-		if (model_index_find(&k->modules, m->names[i])->value != i)
+		if (rel_index_find(&k->modules, m->names[i])->value != i)
 			doc_problem(k->p, &m->pos[i], REL_E_DUPLICATE_MODULES,
 			    "module %s stands twice in application %s", m->names[i],
 			    k->app->application);
@@ -92,20 +92,20 @@ static void
 check_app(struct model_dec *d, const struct model_app *a)
 {
 	struct app_check k = {.p = d->p, .app = a};
-	if (model_index_init(&k.ids, count_children(&a->supervisor)) != 0 ||
-	    model_index_init(&k.modules, a->modules.count) != 0) {
+	if (rel_index_init(&k.ids, count_children(&a->supervisor)) != 0 ||
+	    rel_index_init(&k.modules, a->modules.count) != 0) {
 		doc_problem(d->p, &a->doc->root->pos, REL_E_NOMEM, "out of memory");
 	} else {
 		index_children(&a->supervisor, &k.ids, 0);
-		model_index_sort(&k.ids);
+		rel_index_sort(&k.ids);
 		for (size_t i = 0; i < a->modules.count; i++)
-			model_index_add(&k.modules, a->modules.names[i], i);
-		model_index_sort(&k.modules);
+			rel_index_add(&k.modules, a->modules.names[i], i);
+		rel_index_sort(&k.modules);
 		check_modules(&k);
 		check_children(&k, &a->supervisor, 0);
 	}
-	model_index_fini(&k.ids);
-	model_index_fini(&k.modules);
+	rel_index_fini(&k.ids);
+	rel_index_fini(&k.modules);
 }
 
 int

@@ -6,7 +6,6 @@ src_model_librelmodel_la_SOURCES = \
 	src/model/appup.c \
 	src/model/decode.c \
 	src/model/enums.c \
-	src/model/index.c \
 	src/model/instr.c \
 	src/model/kind.c \
 	src/model/listen.c \

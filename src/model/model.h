@@ -279,13 +279,11 @@ int model_script_check_timeouts(const struct model_script *s, struct doc_problem
  * over all of them done: versions equal to the folder's, undefined applications, duplicates of
  * applications and of modules, cycles.  `start` is the start order (otp-semantics.md section 4:
  * dependencies first, ties by the order written). */
-struct model_index;
-
 struct model_system {
 	struct model_release *release;        /* owned */
 	struct model_app **apps;              /* owned; parallel to release->apps */
 	size_t *start;                        /* indexes into apps, in start order */
-	struct model_index *by_name, *by_module; /* owned; for the two look-ups below */
+	struct rel_index *by_name, *by_module; /* owned; for the two look-ups below */
 };
 
 /* Where app.yaml of application A at version V is looked for: each lib directory in turn. */

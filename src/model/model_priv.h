@@ -108,21 +108,4 @@ void model_listen_check(struct doc_problems *p, const struct model_names *listen
 void *model_dec_begin(struct model_dec *d, const struct doc *doc, struct doc_problems *p,
     size_t size);
 
-/* ------------------------------------------------------------------ sorted names
- * An index of names: built once, then found by bisection. */
-struct model_index {
-	size_t count;
-	struct model_index_entry {
-		const char *name;
-		size_t value;
-	} *entries; /* by name, then by value */
-};
-/* Takes the entries as they come; sorts them. */
-int model_index_init(struct model_index *ix, size_t cap) RTE_MUST_CHECK; /* -1: no memory */
-void model_index_add(struct model_index *ix, const char *name, size_t value);
-void model_index_sort(struct model_index *ix);
-/* The entry with the lowest value of that name; NULL: none. */
-const struct model_index_entry *model_index_find(const struct model_index *ix, const char *name);
-void model_index_fini(struct model_index *ix);
-
 #endif

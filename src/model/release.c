@@ -182,22 +182,22 @@ static const struct model_field release_fields[] = {
 static void
 check_twice(struct model_dec *d, const struct model_release *r)
 {
-	struct model_index ix;
-	if (model_index_init(&ix, r->app_count) != 0) {
+	struct rel_index ix;
+	if (rel_index_init(&ix, r->app_count) != 0) {
 		doc_problem(d->p, &r->doc->root->pos, REL_E_NOMEM, "out of memory");
 		return;
 	}
 	for (size_t i = 0; i < r->app_count; i++)
 		if (r->apps[i].application != NULL)
-			model_index_add(&ix, r->apps[i].application, i);
-	model_index_sort(&ix);
+			rel_index_add(&ix, r->apps[i].application, i);
+	rel_index_sort(&ix);
 	for (size_t i = 0; i < r->app_count; i++) {
 		const struct model_release_app *a = &r->apps[i];
-		if (a->application != NULL && model_index_find(&ix, a->application)->value != i)
+		if (a->application != NULL && rel_index_find(&ix, a->application)->value != i)
 			doc_problem(d->p, &a->pos, REL_E_DUPLICATE_APP,
 			    "application %s stands twice in the release", a->application);
 	}
-	model_index_fini(&ix);
+	rel_index_fini(&ix);
 }
 
 int

@@ -17,7 +17,7 @@ struct module_state {
 struct check {
 	const struct model_script *s;
 	struct doc_problems *p;
-	struct model_index modules;
+	struct rel_index modules;
 	struct module_state *states;
 	size_t suspended;         /* how many modules are */
 	bool has_ponr;            /* somewhere */
@@ -28,20 +28,19 @@ struct check {
 static size_t
 names_in(const struct model_instr *i)
 {
-	return i->modules.count + i->suspend_count + i->change_count + 1;
+	return i->modules.count + i->suspend_count;
 }
 
+/* Of what changes a module's state: without it, a module has the state that all begin with. */
 static void
-add_names(struct model_index *ix, const struct model_instr *i)
+add_names(struct rel_index *ix, const struct model_instr *i)
 {
-	for (size_t k = 0; k < i->modules.count; k++)
-		model_index_add(ix, i->modules.names[k], 0);
-	for (size_t k = 0; k < i->suspend_count; k++)
-		model_index_add(ix, i->suspend[k].module, 0);
-	for (size_t k = 0; k < i->change_count; k++)
-		model_index_add(ix, i->changes[k].module, 0);
-	if (i->module != NULL)
-		model_index_add(ix, i->module, 0);
+	if (i->op == MODEL_OP_LOAD_OBJECT_CODE || i->op == MODEL_OP_STOP)
+		for (size_t k = 0; k < i->modules.count; k++)
+			rel_index_add(ix, i->modules.names[k], 0);
+	if (i->op == MODEL_OP_SUSPEND)
+		for (size_t k = 0; k < i->suspend_count; k++)
+			rel_index_add(ix, i->suspend[k].module, 0);
 }
 
 static int
@@ -50,20 +49,21 @@ number_modules(struct check *c)
 	size_t n = 0;
 	for (size_t i = 0; i < c->s->count; i++)
 		n += names_in(&c->s->instrs[i]);
-	if (model_index_init(&c->modules, n) != 0)
+	if (rel_index_init(&c->modules, n) != 0)
 		return -1;
 	for (size_t i = 0; i < c->s->count; i++)
 		add_names(&c->modules, &c->s->instrs[i]);
-	model_index_sort(&c->modules);
+	rel_index_sort(&c->modules);
 	c->states = calloc(c->modules.count + 1, sizeof(*c->states));
 	return c->states != NULL ? 0 : -1;
 }
 
-/* One state a name: all entries of a name find the first of them. */
+/* One state a name: all entries of a name find the first of them; the last state is that of the others. */
 static struct module_state *
 state_of(struct check *c, const char *module)
 {
-	return &c->states[model_index_find(&c->modules, module) - c->modules.entries];
+	const struct rel_index_entry *e = rel_index_find(&c->modules, module);
+	return &c->states[e != NULL ? (size_t)(e - c->modules.entries) : c->modules.count];
 }
 
 /* ------------------------------------------------------------------ one instruction */
@@ -270,7 +270,7 @@ model_script_check(const struct model_script *s, struct doc_problems *p)
 		rel_err_nomem(&err);
 		doc_problem_add(p, DOC_ERROR, &err);
 	}
-	model_index_fini(&c.modules);
+	rel_index_fini(&c.modules);
 	free(c.states);
 	return p->errors == before ? 0 : -1;
 }

@@ -82,16 +82,16 @@ index_names(struct model_system *s)
 	size_t modules = 0;
 	for (size_t i = 0; i < s->release->app_count; i++)
 		modules += s->apps[i]->modules.count;
-	if (model_index_init(s->by_name, s->release->app_count) != 0 ||
-	    model_index_init(s->by_module, modules) != 0)
+	if (rel_index_init(s->by_name, s->release->app_count) != 0 ||
+	    rel_index_init(s->by_module, modules) != 0)
 		return -1;
 	for (size_t i = 0; i < s->release->app_count; i++) {
-		model_index_add(s->by_name, s->apps[i]->application, i);
+		rel_index_add(s->by_name, s->apps[i]->application, i);
 		for (size_t k = 0; k < s->apps[i]->modules.count; k++)
-			model_index_add(s->by_module, s->apps[i]->modules.names[k], i);
+			rel_index_add(s->by_module, s->apps[i]->modules.names[k], i);
 	}
-	model_index_sort(s->by_name);
-	model_index_sort(s->by_module);
+	rel_index_sort(s->by_name);
+	rel_index_sort(s->by_module);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static void
 check_depends(const struct model_system *s, const struct model_app *a, struct doc_problems *p)
 {
 	for (size_t i = 0; i < a->depends.count; i++)
-		if (model_index_find(s->by_name, a->depends.names[i]) == NULL)
+		if (rel_index_find(s->by_name, a->depends.names[i]) == NULL)
 			doc_problem(p, &a->depends.pos[i], REL_E_UNDEFINED_APPS,
 			    "application %s depends on %s, which is not in release %s %s",
 			    a->application, a->depends.names[i], s->release->release,
@@ -111,7 +111,7 @@ check_modules(const struct model_system *s, size_t at, struct doc_problems *p)
 {
 	const struct model_app *a = s->apps[at];
 	for (size_t i = 0; i < a->modules.count; i++) {
-		size_t first = model_index_find(s->by_module, a->modules.names[i])->value;
+		size_t first = rel_index_find(s->by_module, a->modules.names[i])->value;
 		if (first != at)
 			doc_problem(p, &a->modules.pos[i], REL_E_DUPLICATE_MODULES,
 			    "module %s is in application %s and in %s", a->modules.names[i],
@@ -190,9 +190,9 @@ model_system_free(struct model_system **sp)
 	for (size_t i = 0; s->apps != NULL && i < s->release->app_count; i++)
 		model_app_free(&s->apps[i]);
 	if (s->by_name != NULL)
-		model_index_fini(s->by_name);
+		rel_index_fini(s->by_name);
 	if (s->by_module != NULL)
-		model_index_fini(s->by_module);
+		rel_index_fini(s->by_module);
 	free(s->by_name);
 	free(s->by_module);
 	free(s->apps);
@@ -205,7 +205,7 @@ model_system_free(struct model_system **sp)
 const struct model_app *
 model_system_app(const struct model_system *s, const char *application, size_t *ret_index)
 {
-	const struct model_index_entry *e = model_index_find(s->by_name, application);
+	const struct rel_index_entry *e = rel_index_find(s->by_name, application);
 	if (e == NULL)
 		return NULL;
 	if (ret_index != NULL)
@@ -217,6 +217,6 @@ const struct model_app *
 model_system_owner(const struct model_system *s, const char *module)
 {
 	/* No module is in two applications, so the first in start order is the only one. */
-	const struct model_index_entry *e = model_index_find(s->by_module, module);
+	const struct rel_index_entry *e = rel_index_find(s->by_module, module);
 	return e != NULL ? s->apps[e->value] : NULL;
 }

@@ -60,7 +60,7 @@ unite(struct libs *l)
 
 /* Application → place in Before of its first load_object_code. */
 static int
-index_libs(struct plan_run *r, const struct plan_list *before, struct plan_index *x, size_t *rows)
+index_libs(struct plan_run *r, const struct plan_list *before, struct rel_index *x, size_t *rows)
 {
 	x->entries = rel_arena_calloc(r->scratch, before->count, sizeof(*x->entries));
 	if (x->entries == NULL)
@@ -68,10 +68,10 @@ index_libs(struct plan_run *r, const struct plan_list *before, struct plan_index
 	for (size_t i = 0; i < before->count; i++) {
 		if (before->v[i]->op != MODEL_OP_LOAD_OBJECT_CODE)
 			continue;
-		x->entries[x->count++] = (struct plan_entry){before->v[i]->application, i};
+		rel_index_add(x, before->v[i]->application, i);
 		*rows += before->v[i]->modules.count;
 	}
-	plan_index_sort(x);
+	rel_index_sort(x);
 	return 0;
 }
 
@@ -102,7 +102,7 @@ add_rows(struct libs *l, size_t lib, const struct model_instr *i)
 static int
 collect_libs(struct plan_run *r, const struct plan_list *before, struct libs *l)
 {
-	struct plan_index x = {0};
+	struct rel_index x = {0};
 	size_t rows = 0;
 	int rc = 0;
 	if (index_libs(r, before, &x, &rows) < 0)
@@ -114,10 +114,9 @@ collect_libs(struct plan_run *r, const struct plan_list *before, struct libs *l)
 		return plan_nomem(r->p);
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_instr *in = before->v[i];
-		size_t at;
-		if (in->op != MODEL_OP_LOAD_OBJECT_CODE ||
-		    !plan_index_find(&x, in->application, &at))
+		if (in->op != MODEL_OP_LOAD_OBJECT_CODE)
 			continue;
+		size_t at = rel_index_find(&x, in->application)->value;
 		if (at == i) {
 			number[i] = l->count;
 			l->first[l->count++] = in;

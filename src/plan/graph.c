@@ -40,13 +40,13 @@ numbers(struct plan_run *r, size_t n, int *rc)
 /* ------------------------------------------------------------------ nodes and edges */
 /* Reported in script order, each against the first instruction for the module. */
 static int
-check_single(struct plan_run *r, const struct work *w, const struct plan_index *x)
+check_single(struct plan_run *r, const struct work *w, const struct rel_index *x)
 {
 	int rc = 0;
 	for (size_t i = 0; i < w->n; i++) {
 		const struct model_instr *again = w->node[i];
-		size_t first = i;
-		if (!plan_index_find(x, again->module, &first) || first == i)
+		size_t first = rel_index_find(x, again->module)->value;
+		if (first == i)
 			continue;
 		const struct rel_pos *pos = &w->node[first]->pos;
 		rc = plan_error(r->p, &again->pos, REL_E_MULDEF_MODULE,
@@ -59,7 +59,7 @@ check_single(struct plan_run *r, const struct work *w, const struct plan_index *
 
 static int
 collect_nodes(
-    struct plan_run *r, struct work *w, const struct plan_list *after, struct plan_index *x)
+    struct plan_run *r, struct work *w, const struct plan_list *after, struct rel_index *x)
 {
 	w->node = rel_arena_calloc(r->scratch, after->count, sizeof(*w->node));
 	x->entries = rel_arena_calloc(r->scratch, after->count, sizeof(*x->entries));
@@ -68,10 +68,10 @@ collect_nodes(
 	for (size_t i = 0; i < after->count; i++) {
 		if (!plan_is_module_op(after->v[i]->op))
 			continue;
-		x->entries[x->count++] = (struct plan_entry){after->v[i]->module, w->n};
+		rel_index_add(x, after->v[i]->module, w->n);
 		w->node[w->n++] = after->v[i];
 	}
-	plan_index_sort(x);
+	rel_index_sort(x);
 	return check_single(r, w, x);
 }
 
@@ -98,7 +98,7 @@ weak_join(size_t *weak, size_t a, size_t b)
 }
 
 static int
-collect_edges(struct plan_run *r, struct work *w, const struct plan_index *x)
+collect_edges(struct plan_run *r, struct work *w, const struct rel_index *x)
 {
 	int rc = 0;
 	size_t edges = 0;
@@ -115,16 +115,16 @@ collect_edges(struct plan_run *r, struct work *w, const struct plan_index *x)
 	for (size_t i = 0; i < w->n; i++) {
 		const struct model_names *deps = &w->node[i]->modules;
 		for (size_t k = 0; k < deps->count; k++) {
-			size_t to;
-			if (!plan_index_find(x, deps->names[k], &to)) {
+			const struct rel_index_entry *to = rel_index_find(x, deps->names[k]);
+			if (to == NULL) {
 				rc = plan_error(r->p, &deps->pos[k], REL_E_UNDEF_MODULE,
 				    "module \"%s\" depends on \"%s\", which has no instruction in "
 				    "this script",
 				    w->node[i]->module, deps->names[k]);
 				continue;
 			}
-			w->edge_to[e++] = to;
-			weak_join(w->weak, i, to);
+			w->edge_to[e++] = to->value;
+			weak_join(w->weak, i, to->value);
 		}
 		w->edge_start[i + 1] = e;
 	}
@@ -333,7 +333,7 @@ int
 plan_graph_make(struct plan_run *r, const struct plan_list *after, struct plan_graph *ret)
 {
 	struct work w = {0};
-	struct plan_index x = {0};
+	struct rel_index x = {0};
 	*ret = (struct plan_graph){0};
 	if (collect_nodes(r, &w, after, &x) < 0 || collect_edges(r, &w, &x) < 0 ||
 	    strong_components(r, &w) < 0 || condense(r, &w) < 0 || dependency_order(r, &w) < 0)

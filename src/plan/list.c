@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists of instructions, sorted indexes, and the way in which passes report errors.
+ * Lists of instructions, and the way in which passes report errors.
  */
 #include "config.h"
 
@@ -129,38 +129,6 @@ plan_list_flat(struct plan_run *r, struct rel_arena *a, const struct plan_list *
 	for (size_t i = 0; i < l->count; i++)
 		flat[i] = *l->v[i];
 	return flat;
-}
-
-static int
-entry_cmp(const void *av, const void *bv)
-{
-	const struct plan_entry *a = av, *b = bv;
-	int c = strcmp(a->name, b->name);
-	return c != 0 ? c : (a->value > b->value) - (a->value < b->value);
-}
-
-void
-plan_index_sort(struct plan_index *x)
-{
-	if (x->count > 1)
-		qsort(x->entries, x->count, sizeof(*x->entries), entry_cmp);
-}
-
-bool
-plan_index_find(const struct plan_index *x, const char *name, size_t *ret)
-{
-	size_t lo = 0, hi = x->count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (strcmp(x->entries[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == x->count || strcmp(x->entries[lo].name, name) != 0)
-		return false;
-	*ret = x->entries[lo].value;
-	return true;
 }
 
 bool

@@ -21,21 +21,11 @@
 
 #include "plan/plan.h"
 
-/* Names sorted, each with a number: the look-up costs log n whatever the names are. */
-struct plan_entry {
-	const char *name;
-	size_t value;
-};
-struct plan_index {
-	size_t count;
-	struct plan_entry *entries;
-};
-
 /* A release with what is asked of it again and again. */
 struct plan_side {
 	const struct model_system *sys;
-	struct plan_index apps;	   /* application → its place in sys->apps */
-	struct plan_index modules; /* module → place of the application that ships it */
+	struct rel_index apps;	   /* application → its place in sys->apps */
+	struct rel_index modules; /* module → place of the application that ships it */
 };
 
 struct plan_list {
@@ -84,10 +74,6 @@ int plan_names_add(struct plan_run *r, struct model_names *names, const char *na
 /* The instructions in one piece; NULL: the error is added. */
 struct model_instr *plan_list_flat(
     struct plan_run *r, struct rel_arena *a, const struct plan_list *l);
-/* Sorts by name, equal names by value; duplicates stay side by side. */
-void plan_index_sort(struct plan_index *x);
-/* The smallest value of that name. */
-bool plan_index_find(const struct plan_index *x, const char *name, size_t *ret);
 /* Is it update, load_module, add_module or delete_module? */
 bool plan_is_module_op(enum model_op op);
 

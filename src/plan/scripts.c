@@ -22,11 +22,10 @@ key_pos(const struct model_appup *a, const char *key)
 static const struct model_appup *
 appup_of(struct plan_run *r, const char *application)
 {
-	size_t place;
-	bool found = plan_index_find(&r->to->apps, application, &place);
-	MUST(found); /* only applications of both releases change */
-	const struct model_appup *a = r->in->appups[place];
-	const struct model_release_app *e = &r->to->sys->release->apps[place];
+	const struct rel_index_entry *place = rel_index_find(&r->to->apps, application);
+	MUST(place != NULL); /* only applications of both releases change */
+	const struct model_appup *a = r->in->appups[place->value];
+	const struct model_release_app *e = &r->to->sys->release->apps[place->value];
 	if (a == NULL) {
 		plan_error(r->p, &e->pos, REL_E_FILE_PROBLEM,
 		    "application \"%s\" changes its version to %s and has no appup.yaml",

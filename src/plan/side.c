@@ -13,8 +13,8 @@ index_apps(struct plan_side *s, struct rel_arena *arena)
 	if (s->apps.entries == NULL)
 		return -1;
 	for (size_t i = 0; i < rel->app_count; i++)
-		s->apps.entries[s->apps.count++] = (struct plan_entry){rel->apps[i].application, i};
-	plan_index_sort(&s->apps);
+		rel_index_add(&s->apps, rel->apps[i].application, i);
+	rel_index_sort(&s->apps);
 	return 0;
 }
 
@@ -33,10 +33,9 @@ index_modules(struct plan_side *s, struct rel_arena *arena)
 	for (size_t i = 0; i < sys->release->app_count; i++) {
 		const struct model_names *m = &sys->apps[sys->start[i]]->modules;
 		for (size_t k = 0; k < m->count; k++)
-			s->modules.entries[s->modules.count++] =
-			    (struct plan_entry){m->names[k], i};
+			rel_index_add(&s->modules, m->names[k], i);
 	}
-	plan_index_sort(&s->modules);
+	rel_index_sort(&s->modules);
 	for (size_t i = 0; i < s->modules.count; i++)
 		s->modules.entries[i].value = sys->start[s->modules.entries[i].value];
 	return 0;
@@ -56,17 +55,17 @@ const struct model_app *
 plan_side_app(
     const struct plan_side *s, const char *application, const struct model_release_app **ret_entry)
 {
-	size_t i;
-	if (!plan_index_find(&s->apps, application, &i))
+	const struct rel_index_entry *e = rel_index_find(&s->apps, application);
+	if (e == NULL)
 		return NULL;
 	if (ret_entry != NULL)
-		*ret_entry = &s->sys->release->apps[i];
-	return s->sys->apps[i];
+		*ret_entry = &s->sys->release->apps[e->value];
+	return s->sys->apps[e->value];
 }
 
 const struct model_app *
 plan_side_owner(const struct plan_side *s, const char *module)
 {
-	size_t i;
-	return plan_index_find(&s->modules, module, &i) ? s->sys->apps[i] : NULL;
+	const struct rel_index_entry *e = rel_index_find(&s->modules, module);
+	return e != NULL ? s->sys->apps[e->value] : NULL;
 }

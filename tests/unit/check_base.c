@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base: errors, growing texts, arenas, times, processes, names, files.
+ * base: errors, growing texts, arenas, indexes, times, processes, names, files.
  */
 #include "config.h"
 
@@ -193,6 +193,39 @@ START_TEST(arena_texts)
 	ck_assert_str_eq(rel_arena_strndup(a, "abc", 2), "ab");
 	ck_assert_str_eq(rel_arena_printf(a, "%s-%d", "x", 7), "x-7");
 	rel_arena_free(&a);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ index */
+/* In the order in which an index must stand; alike in their first bytes, or an end within them. */
+static const char *const sorted[] = {
+    "", "a", "a0", "abcdefg", "abcdefgh", "abcdefgh0", "abcdefgha", "abcdefghab", "abcdefgi", "b",
+    "b\303\244", "b\303\244rbarbara",
+};
+
+START_TEST(index_sorts_and_finds)
+{
+	struct rel_index ix;
+	ck_assert_int_eq(rel_index_init(&ix, 2 * NELEM(sorted)), 0);
+	for (size_t i = 2 * NELEM(sorted); i-- > 0;)
+		rel_index_add(&ix, sorted[i % NELEM(sorted)], i);
+	rel_index_sort(&ix);
+	ck_assert_uint_eq(ix.count, 2 * NELEM(sorted));
+	for (size_t i = 0; i < NELEM(sorted); i++) {
+		char copy[32] = "what is read past the end of it";
+		snprintf(copy, sizeof(copy), "%s", sorted[i]);
+		const struct rel_index_entry *e = rel_index_find(&ix, copy);
+		ck_assert_ptr_eq(e, &ix.entries[2 * i]);
+		ck_assert_str_eq(e[0].name, sorted[i]);
+		ck_assert_uint_eq(e[0].value, i);
+		ck_assert_str_eq(e[1].name, sorted[i]);
+		ck_assert_uint_eq(e[1].value, i + NELEM(sorted));
+	}
+	static const char *const absent[] = {"A", "a00", "abcdef", "abcdefghb", "abcdefgh00", "c"};
+	for (size_t i = 0; i < NELEM(absent); i++)
+		ck_assert_ptr_null(rel_index_find(&ix, absent[i]));
+	rel_index_fini(&ix);
+	ck_assert_ptr_null(rel_index_find(&ix, "a"));
 }
 END_TEST
 
@@ -492,6 +525,7 @@ main(void)
 	tcase_add_test(t, arena_is_zeroed_aligned_and_limited);
 	tcase_add_test(t, arena_refuses_overflow);
 	tcase_add_test(t, arena_texts);
+	tcase_add_test(t, index_sorts_and_finds);
 	tcase_add_test(t, move_leaves_nothing_to_clean);
 	tcase_add_loop_test(t, durations_both_ways, 0, (int)NELEM(durations));
 	tcase_add_test(t, clocks);
