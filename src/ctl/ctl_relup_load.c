@@ -119,10 +119,8 @@ load_appup(struct relup_work *w, const struct model_app *app, const struct model
 	struct model_appup *a = NULL;
 	size_t lib = 0;
 	snprintf(path, sizeof(path), "%s-%s/app.yaml", app->application, app->version);
-	while (lib < w->lib_count && faccessat(w->lib_fds[lib], path, F_OK, 0) < 0)
-		lib++;
-	if (lib == w->lib_count)
-		return;
+	while (lib + 1 < w->lib_count && faccessat(w->lib_fds[lib], path, F_OK, 0) < 0)
+		lib++; /* the last one has it if none before does */
 	snprintf(path, sizeof(path), "%s-%s/appup.yaml", app->application, app->version);
 	snprintf(name, sizeof(name), "%s/%s", w->lib_names[lib], path);
 	if (faccessat(w->lib_fds[lib], path, F_OK, 0) < 0 && errno == ENOENT)
