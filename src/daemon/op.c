@@ -22,7 +22,8 @@ op_json(const struct daemon *d)
 		return json_null();
 	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:s, s:o}", "operation", (json_int_t)op->id,
 	    "kind", op->kind, "from", op->from, "to", op->to, "who", proto_text_json(op->who), "since",
-	    rel_wall_print(op->at, at, sizeof(at)), "at_ns", (json_int_t)op->at, "phase", op->phase, "text", proto_text_json(op->text));
+	    rel_wall_print(op->at, at, sizeof(at)), "at_ns", (json_int_t)op->at, "phase", op->phase,
+	    "text", proto_text_json(op->text));
 }
 
 static void
@@ -394,7 +395,8 @@ static int
 record(struct operation *op, struct rel_err *err)
 {
 	json_t *script = json_pack("{s:I, s:O, s:o}", "max_pause_ms",
-	    (json_int_t)(op->opt.max_pause / DUR_MS), "workers", op->took_part, "relup", op_plan_relup_json(&op->plan, op->plan.down ? op->to : op->from));
+	    (json_int_t)(op->opt.max_pause / DUR_MS), "workers", op->took_part, "relup",
+	    op_plan_relup_json(&op->plan, op->plan.down ? op->to : op->from));
 	CLEANUP(rel_free_cleanup) char *text = script != NULL ? proto_json_text(script, JSON_COMPACT) : NULL;
 	json_decref(script);
 	if (text == NULL)

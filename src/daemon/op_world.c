@@ -243,8 +243,10 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 	op_over(ctx, o, result, err);
 }
 
-const struct exec_ops op_world = {.send_json = w_send_json, .send_frame = w_send_frame,
-    .modules = w_modules, .kill = w_kill, .replace = w_replace, .hold_starts = w_hold_starts,
-    .runs = w_runs, .fails = w_fails, .found_again = w_found_again, .ended = w_ended, .map_step = w_map_step, .timer = w_timer, .now = w_now,
-    .journal_begun = w_journal_begun, .journal_undo = w_journal_undo, .journal_end = w_journal_end, .progress = w_progress,
-    .log = w_log, .done = w_done};
+const struct exec_ops op_world = {
+    .send_json = w_send_json, .send_frame = w_send_frame, .modules = w_modules, .kill = w_kill,
+    .replace = w_replace, .hold_starts = w_hold_starts, .runs = w_runs, .fails = w_fails,
+    .found_again = w_found_again, .ended = w_ended, .map_step = w_map_step, .timer = w_timer,
+    .now = w_now, .journal_begun = w_journal_begun, .journal_undo = w_journal_undo,
+    .journal_end = w_journal_end, .progress = w_progress, .log = w_log, .done = w_done
+};

@@ -267,7 +267,8 @@ const struct model_appup_entry *model_appup_find(const struct model_appup_entry 
 /* ------------------------------------------------------------------ check
  * The checks of a low-level script, hand-written and generated alike (otp-semantics.md section 3
  * step 5, formats.md differences 4): placing around the point of no return, order of suspend,
- * load, code_change, resume, start, stop; code_changes of its own direction.  Adds to problems; 0 where it added no error. */
+ * load, code_change, resume, start, stop; code_changes of its own direction.
+ * Adds to problems; 0 where it added no error. */
 int model_script_check(const struct model_script *s, struct doc_problems *p) RTE_MUST_CHECK;
 /* A suspend with the timeout infinity needs `barrier: worker`.  For a script that is to be run; one
  * that is only made may have it, since OTP's appups give such scripts. */

@@ -235,6 +235,11 @@ answered() { # STATUS LINES COMMAND...
 	[[ $stderr == *'\x1b]0;x\x07\xff'* ]] || fail "stderr is" "$stderr"
 }
 
+@test "an upgrade that is done tells whom it cost" {
+	answered 0 '{"id":1,"result":{"outcome":"upgraded","from":"1","to":"2","killed":["a/b/0"],"error":null}}' upgrade 2
+	says 'upgraded: 1 -> 2' 'killed and started again: a/b/0'
+}
+
 @test "hints name the root's path, not the word ROOT" {
 	local error='{"code":"worker_died","message":"x","hint":"ROOT/log/ holds the log"}'
 	local result='{"id":1,"result":{"outcome":"rolled_back","from":"1","to":"2","error":'"$error"'}}'
