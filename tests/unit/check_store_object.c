@@ -559,7 +559,7 @@ START_TEST(killed_on_the_way)
 		ck_assert_uint_eq(fix_count(fix_path(root, "lib/app-1/modules")), 2);
 	} while (status == SIGKILL);
 	ck_assert_int_eq(status, 0);
-	ck_assert_int_eq(n, 9); /* root, state, and for each module: copy, objects/, modules/ */
+	ck_assert_int_eq(n, 8); /* root, and for each module: copy, objects/, modules/ */
 }
 END_TEST
 #endif
