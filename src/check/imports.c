@@ -20,7 +20,8 @@ struct want {
 	const char *file, *module, *interface;
 };
 
-/* Modules are open one application at a time, so what is compared in the end is copied. */
+/* Modules are open one application at a time, so what is compared in the end is copied, but for the names
+ * of modules, which the release has. */
 struct look {
 	const struct model_system *sys;
 	struct rel_arena *texts;
@@ -28,44 +29,48 @@ struct look {
 	struct want *wants;
 	size_t offer_count, want_count;
 	bool full;
+	bool *reached;                /* of each application: from the one whose modules are open */
 	struct doc_problems *p;
 };
 
 /* ------------------------------------------------------------------ within reach */
-/* Does `app` depend on `other`, directly or through others? */
-static bool
-reaches(const struct model_system *sys, const struct model_app *app, const char *other, unsigned depth)
+/* The application itself and those that it depends on, directly or through others.  What is depended on
+ * stands before in the start order: one walk back finds all, however many ways lead there. */
+static void
+reach_from(const struct look *l, size_t app)
 {
-	if (strcmp(app->application, other) == 0)
-		return true;
-	const struct model_names *lists[] = {&app->depends, &app->optional_depends};
-	for (size_t l = 0; l < NELEM(lists) && depth < sys->release->app_count; l++)
-		for (size_t i = 0; i < lists[l]->count; i++) {
-			const struct model_app *next = model_system_app(sys, lists[l]->names[i], NULL);
-			if (next != NULL && reaches(sys, next, other, depth + 1))
-				return true;
-		}
-	return false;
+	const struct model_system *sys = l->sys;
+	memset(l->reached, 0, sys->release->app_count * sizeof(*l->reached));
+	l->reached[app] = true;
+	for (size_t i = sys->release->app_count; i-- > 0;) {
+		const struct model_app *a = sys->apps[sys->start[i]];
+		const struct model_names *lists[] = {&a->depends, &a->optional_depends};
+		for (size_t k = 0; k < NELEM(lists) && l->reached[sys->start[i]]; k++)
+			for (size_t n = 0; n < lists[k]->count; n++) {
+				size_t at;
+				if (model_system_app(sys, lists[k]->names[n], &at) != NULL)
+					l->reached[at] = true;
+			}
+	}
 }
 
 /* A module is found only in its own application and in those that it depends on. */
 static bool
 within_reach(const struct look *l, const struct model_app *app, const char *module, const struct rel_pos *pos)
 {
-	const struct model_app *owner = model_system_owner(l->sys, module);
-	if (owner == NULL) {
+	const struct rel_index_entry *e = rel_index_find(l->sys->by_module, module);
+	if (e == NULL) {
 		doc_find(l->p, DOC_ERROR, pos, REL_E_NO_SUCH_MODULE,
 		    "imports module %s, which no application of release %s %s has", module,
 		    l->sys->release->release, l->sys->release->version);
 		return false;
 	}
-	if (reaches(l->sys, app, owner->application, 0))
+	if (l->reached[e->value])
 		return true;
+	const char *owner = l->sys->apps[e->value]->application;
 	doc_find(l->p, DOC_ERROR, pos, REL_E_UNDEFINED_APPS,
-	    "imports module %s of application %s, on which %s does not depend", module, owner->application,
-	    app->application);
-	doc_problem_hint(l->p, "write `depends: [%s]` into the app.yaml of %s", owner->application,
-	    app->application);
+	    "imports module %s of application %s, on which %s does not depend", module, owner, app->application);
+	doc_problem_hint(l->p, "write `depends: [%s]` into the app.yaml of %s", owner, app->application);
 	return false;
 }
 
@@ -91,36 +96,40 @@ static void
 module_of(struct look *l, const struct compare_side *s, size_t at)
 {
 	char file[4096];
-	const char *name = s->app->modules.names[at];
+	const char *name = s->app->modules.names[at], *kept = NULL;
 	const struct rel_pos pos = {.file = compare_side_file(s, name, file, sizeof(file))};
+	const struct rel_index_entry *self = rel_index_find(l->sys->by_module, name);
 	const struct elf_table *t = s->modules[at] != NULL ? elf_module_table(s->modules[at]) : NULL;
-	if (t == NULL || t->state != ELF_TABLE_READ)
+	if (self == NULL || t == NULL || t->state != ELF_TABLE_READ)
 		return; /* told where the file is checked */
 	l->offers = one_more(l, l->offers, &l->offer_count, sizeof(*l->offers));
 	if (l->full)
 		return;
-	l->offers[l->offer_count - 1] = (struct offer){keep(l, name), keep(l, t->interface_name)};
+	l->offers[l->offer_count - 1] = (struct offer){self->name, keep(l, t->interface_name)};
 	for (size_t i = 0; i < t->import_count && !l->full; i++) {
-		if (!within_reach(l, s->app, t->imports[i].module, &pos) ||
-		    model_names_has(&s->app->modules, t->imports[i].module))
+		const struct elf_import *im = &t->imports[i];
+		if (!within_reach(l, s->app, im->module, &pos) || model_names_has(&s->app->modules, im->module))
 			continue;
 		l->wants = one_more(l, l->wants, &l->want_count, sizeof(*l->wants));
-		if (!l->full)
-			l->wants[l->want_count - 1] = (struct want){keep(l, pos.file),
-			    keep(l, t->imports[i].module), keep(l, t->imports[i].interface)};
+		if (l->full)
+			return;
+		kept = kept != NULL ? kept : keep(l, pos.file);
+		l->wants[l->want_count - 1] = (struct want){kept,
+		    rel_index_find(l->sys->by_module, im->module)->name, keep(l, im->interface)};
 	}
 }
 
 static void
-application_of(struct look *l, const struct model_app *app, const struct model_libs *libs)
+application_of(struct look *l, size_t at, const struct model_libs *libs)
 {
 	char path[REL_NAME_MAX + REL_VERSION_MAX + 32], name[4300];
 	struct doc_problems told = DOC_PROBLEMS_INIT; /* by check_app() */
 	struct compare_side *s = NULL;
-	int lib = compare_libs_find(libs, app, path, sizeof(path));
+	int lib = compare_libs_find(libs, l->sys->apps[at], path, sizeof(path));
 	if (lib < 0)
 		return;
 	snprintf(name, sizeof(name), "%s/%s", libs->names[lib], path);
+	reach_from(l, at);
 	if (compare_side_open(libs->fds[lib], path, name, &s, &told) == 0)
 		for (size_t k = 0; k < s->app->modules.count && !l->full; k++)
 			module_of(l, s, k);
@@ -155,11 +164,15 @@ void
 check_imports(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p)
 {
 	CLEANUP(rel_arena_free) struct rel_arena *texts = rel_arena_new(TEXTS_MAX);
-	struct look l = {.sys = sys, .texts = texts, .full = texts == NULL, .p = p};
+	CLEANUP(rel_free_cleanup) bool *reached = calloc(sys->release->app_count + 1, sizeof(*reached));
+	struct look l = {.sys = sys, .texts = texts, .full = texts == NULL || reached == NULL,
+	    .reached = reached, .p = p};
 	for (size_t i = 0; i < sys->release->app_count && !l.full; i++)
-		application_of(&l, sys->apps[i], libs);
+		application_of(&l, i, libs);
 	if (l.full)
-		doc_problem(p, NULL, REL_E_NOMEM, "out of memory");
+		doc_problem(p, &sys->release->doc->root->pos, REL_E_LIMIT,
+		    "what the modules of release %s %s offer and import takes more than %zu MiB, or more than "
+		    "there is", sys->release->release, sys->release->version, TEXTS_MAX >> 20);
 	else
 		compare_all(&l);
 	free(l.offers);

@@ -587,6 +587,32 @@ class Tests:
             self.verdict(f"a path is text: {os.path.basename(what)}", status == 1 and "\x1b" not in text and
                          "\nerror: faked" not in text, repr(text))
 
+    def importing(self, title, deep, times, errors=(), long=""):
+        """Application a0 depends on `deep` levels of two applications, of which each depends on both of the
+        next, and its module imports the one of application far `times` times; the last level knows far."""
+        top = os.path.join(os.path.dirname(self.lib().dir), long)
+        lib, release = Lib(os.path.join(top, "lib")), os.path.join(top, "releases", "1", "release.yaml")
+        for folder in (lib.dir, os.path.dirname(release)):
+            os.makedirs(folder, exist_ok=True)
+        lib.module(lib.app("1", name="far", modules=("far",), child=None), name="far")
+        for level in range(deep):
+            below = f"a{level + 1}, b{level + 1}" if level + 1 < deep else "" if errors else "far"
+            for name in (f"a{level}", f"b{level}"):
+                lib.app("1", name=name, modules=[name][level:], child=None, extra=f"depends: [{below}]\n")
+                if level == 0:
+                    lib.module(os.path.join(lib.dir, f"{name}-1"), name=name,
+                               imports='{.module = "far", .interface = "far/1"},' * times)
+        names = ["far", *(f"{side}{level}" for level in range(deep) for side in "ab")]
+        with open(release, "w", encoding="utf-8") as f:
+            f.write("release: rel\nversion: '1'\nruntime: '1'\napplications:\n" + "".join(
+                f"  - {{application: {name}, version: '1'}}\n" for name in names))
+        self.found(title, os.path.dirname(release), errors)
+
+    def many(self):
+        self.importing("far is reached in as many ways as 2 to the 40", 40, 1)
+        self.importing("far is not reached in any of as many", 40, 1, ["undefined_applications"] * 2)
+        self.importing("thousands of imports, and long paths", 1, 4000, long="/".join(["d" * 200] * 14))
+
     def left_over(self):
         lib = self.lib()
         a = lib.app("1")
@@ -703,7 +729,8 @@ class Tests:
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
-                     self.incomparable, self.unsupported, self.depending, self.left_over):
+                     self.incomparable, self.unsupported, self.depending, self.many,
+                     self.left_over):
             part()
         print(f"1..{self.count}")
 

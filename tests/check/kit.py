@@ -122,5 +122,6 @@ IN_BRACKETS = {
 
 
 def relctl(*argv):
-    r = subprocess.run([RELCTL, *argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    r = subprocess.run([RELCTL, *argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                       timeout=120)  # nothing comes near it; it is for what would never end
     return r.returncode, r.stdout, r.stderr
