@@ -80,12 +80,9 @@ interfaces(const struct compare_side *s, size_t at, struct doc_problems *p)
 	for (size_t i = 0; i < t->import_count; i++) {
 		const struct elf_module *m = compare_side_module(s, t->imports[i].module);
 		const struct elf_table *callee = m != NULL ? elf_module_table(m) : NULL;
-		if (callee == NULL || callee->state != ELF_TABLE_READ ||
-		    strcmp(callee->interface_name, t->imports[i].interface) == 0)
-			continue;
-		doc_find(p, DOC_ERROR, &pos, REL_E_BAD_MODULE, "imports %s of module %s, which offers %s",
-		    t->imports[i].interface, t->imports[i].module,
-		    callee->interface_name[0] != '\0' ? callee->interface_name : "no interface");
+		if (callee != NULL && callee->state == ELF_TABLE_READ)
+			check_import(&pos, t->imports[i].module, t->imports[i].interface,
+			    callee->interface ? callee->interface_name : NULL, p);
 	}
 }
 

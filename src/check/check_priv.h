@@ -52,7 +52,10 @@ void check_fit(const struct check_fit *f);
  * a `depends` that may be missing. */
 void check_planned(const struct check_way *w, bool warn);
 
-/* imports.c: those between the applications of a release */
+/* imports.c: whether what is imported is what the module offers (NULL: nothing) */
+void check_import(const struct rel_pos *pos, const char *module, const char *interface, const char *offered,
+    struct doc_problems *p);
+/* Those between the applications of a release. */
 void check_imports(const struct model_system *sys, const struct model_libs *libs, struct doc_problems *p);
 
 /* script.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the modules of a release import from each other, across its applications: whether it is there,
- * within reach, and what is wanted.  Within one application app.c looks.
+ * within reach, and what is wanted.  Within one application app.c looks, by the same rule, a worker's.
  */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 
 #define TEXTS_MAX ((size_t)16 << 20)
 
-/* A module offers one interface ("": none); `want` is another's wish to find it. */
+/* A module offers one interface, or none (NULL); `want` is another's wish to find it. */
 struct offer {
 	const char *module, *interface;
 };
@@ -105,7 +105,8 @@ module_of(struct look *l, const struct compare_side *s, size_t at)
 	l->offers = one_more(l, l->offers, &l->offer_count, sizeof(*l->offers));
 	if (l->full)
 		return;
-	l->offers[l->offer_count - 1] = (struct offer){self->name, keep(l, t->interface_name)};
+	l->offers[l->offer_count - 1] = (struct offer){self->name,
+	    t->interface ? keep(l, t->interface_name) : NULL};
 	for (size_t i = 0; i < t->import_count && !l->full; i++) {
 		const struct elf_import *im = &t->imports[i];
 		if (!within_reach(l, s->app, im->module, &pos) || model_names_has(&s->app->modules, im->module))
@@ -138,6 +139,17 @@ application_of(struct look *l, size_t at, const struct model_libs *libs)
 }
 
 /* ------------------------------------------------------------------ what is wanted */
+void
+check_import(const struct rel_pos *pos, const char *module, const char *interface, const char *offered,
+    struct doc_problems *p)
+{
+	if (offered != NULL && strcmp(offered, interface) == 0)
+		return;
+	doc_find(p, DOC_ERROR, pos, REL_E_BAD_MODULE, "imports %s of module %s, which offers %s",
+	    interface[0] != '\0' ? interface : "an interface without a name", module,
+	    offered != NULL ? offered : "no interface");
+}
+
 static int
 by_module(const void *a, const void *b)
 {
@@ -151,12 +163,10 @@ compare_all(const struct look *l)
 		qsort(l->offers, l->offer_count, sizeof(*l->offers), by_module);
 	for (size_t i = 0; i < l->want_count; i++) {
 		const struct want *w = &l->wants[i];
-		const struct offer key = {w->module, ""};
+		const struct offer key = {w->module, NULL};
 		const struct offer *o = bsearch(&key, l->offers, l->offer_count, sizeof(key), by_module);
-		if (o != NULL && strcmp(o->interface, w->interface) != 0)
-			doc_find(l->p, DOC_ERROR, &(struct rel_pos){.file = w->file}, REL_E_BAD_MODULE,
-			    "imports %s of module %s, which offers %s", w->interface, w->module,
-			    o->interface[0] != '\0' ? o->interface : "no interface");
+		if (o != NULL)
+			check_import(&(struct rel_pos){.file = w->file}, w->module, w->interface, o->interface, l->p);
 	}
 }
 

@@ -587,31 +587,41 @@ class Tests:
             self.verdict(f"a path is text: {os.path.basename(what)}", status == 1 and "\x1b" not in text and
                          "\nerror: faked" not in text, repr(text))
 
-    def importing(self, title, deep, times, errors=(), long=""):
+    def importing(self, title, deep, times, errors=(), long="", knows="far", wants='"far/1"', offers="", says=()):
         """Application a0 depends on `deep` levels of two applications, of which each depends on both of the
-        next, and its module imports the one of application far `times` times; the last level knows far."""
+        next, and its module imports the one of application far `times` times; the last level depends on far."""
         top = os.path.join(os.path.dirname(self.lib().dir), long)
         lib, release = Lib(os.path.join(top, "lib")), os.path.join(top, "releases", "1", "release.yaml")
         for folder in (lib.dir, os.path.dirname(release)):
             os.makedirs(folder, exist_ok=True)
-        lib.module(lib.app("1", name="far", modules=("far",), child=None), name="far")
+        lib.module(lib.app("1", name="far", modules=("far",), child=None), name="far",
+                   stateless=True, callbacks=offers)
         for level in range(deep):
-            below = f"a{level + 1}, b{level + 1}" if level + 1 < deep else "" if errors else "far"
+            below = f"a{level + 1}, b{level + 1}" if level + 1 < deep else knows
             for name in (f"a{level}", f"b{level}"):
                 lib.app("1", name=name, modules=[name][level:], child=None, extra=f"depends: [{below}]\n")
                 if level == 0:
                     lib.module(os.path.join(lib.dir, f"{name}-1"), name=name,
-                               imports='{.module = "far", .interface = "far/1"},' * times)
+                               imports='{.module = "far", .interface = %s},' % wants * times)
         names = ["far", *(f"{side}{level}" for level in range(deep) for side in "ab")]
         with open(release, "w", encoding="utf-8") as f:
             f.write("release: rel\nversion: '1'\nruntime: '1'\napplications:\n" + "".join(
                 f"  - {{application: {name}, version: '1'}}\n" for name in names))
-        self.found(title, os.path.dirname(release), errors)
+        self.found(title, os.path.dirname(release), errors, says=says)
 
     def many(self):
         self.importing("far is reached in as many ways as 2 to the 40", 40, 1)
-        self.importing("far is not reached in any of as many", 40, 1, ["undefined_applications"] * 2)
+        self.importing("far is not reached in any of as many", 40, 1, ["undefined_applications"] * 2,
+                       knows="")
         self.importing("thousands of imports, and long paths", 1, 4000, long="/".join(["d" * 200] * 14))
+        nothing, says = ".interface_name = NULL, .interface = NULL", ["without a name of module", "offers no interface"]
+        self.importing("nothing is wanted and offered: no worker takes that", 1, 1, ["bad_module"] * 2, wants="NULL",
+                       offers=nothing, says=says)
+        lib = self.lib()
+        a = lib.app("1", modules=("m", "l"))
+        lib.module(a, imports='{.module = "l"},')
+        lib.module(a, name="l", stateless=True, callbacks=nothing)
+        self.found("the same within an application", a, ["bad_module"], says=says)
 
     def left_over(self):
         lib = self.lib()
