@@ -98,11 +98,15 @@ print_figures(FILE *f, const json_t *r)
 	fputc('\n', f);
 }
 
+/* Who does not run again stands among the warnings. */
 static void
-print_killed(FILE *f, const json_t *list)
+print_killed(FILE *f, const json_t *r)
 {
+	bool again = json_array_size(json_object_get(r, "warnings")) == 0;
+	const json_t *list = json_object_get(r, "killed");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(f, "killed and started again: %s\n", json_string_value(json_array_get(list, i)));
+		fprintf(f, "killed%s: %s\n", again ? " and started again" : "",
+		    json_string_value(json_array_get(list, i)));
 }
 
 /* What is so now, and what was done to whom. */
@@ -121,7 +125,7 @@ print_state(struct ctl *c, const json_t *r, const char *outcome)
 		fprintf(c->err, "state: %s%s%s%s\n", fails ? "" : "everything runs ", text_of(r, "from"),
 		    fails ? " is in place" : "", strcmp(outcome, "rolled_back") == 0 ? " again"
 		    : "; nothing was changed");
-	print_killed(c->err, json_object_get(r, "killed"));
+	print_killed(c->err, r);
 }
 
 static void
@@ -182,7 +186,7 @@ print_result(struct ctl *c, const json_t *r)
 		fprintf(c->out, "%s: %s -> %s\n", text_of(r, "outcome"), text_of(r, "from"),
 		    text_of(r, "to"));
 		print_figures(c->out, r);
-		print_killed(c->out, json_object_get(r, "killed"));
+		print_killed(c->out, r);
 	}
 	print_warnings(c, json_object_get(r, "warnings"));
 	return status;

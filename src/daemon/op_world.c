@@ -143,7 +143,19 @@ warn_of_probation(struct operation *op, json_t *result)
 	return json_object_set_new(result, "warnings", json_pack("[s]", text));
 }
 
-/* The old release is in place, but not all of it ran before, or does now. */
+static bool
+was_killed(const json_t *result, const char *worker)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (json_object_get(result, "killed"), i, name)
+		if (strcmp(json_string_value(name), worker) == 0)
+			return true;
+	return false;
+}
+
+/* The old release is in place, but not all of it ran before, or does now.  One that is not started again
+ * when it ends has done its work, unless the operation ended it. */
 static int
 warn_of_absent(struct operation *op, json_t *result)
 {
@@ -151,7 +163,7 @@ warn_of_absent(struct operation *op, json_t *result)
 	for (size_t i = 0; op->d->sup != NULL && i < sup_count(op->d->sup); i++) {
 		const struct sup_worker *w = sup_at(op->d->sup, i);
 		char text[REL_WORKER_MAX + sizeof(w->why) + 24];
-		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w);
+		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w) && !was_killed(result, w->name);
 		if (sup_worker_runs(w) || ended || json_array_size(list) == WARNINGS_MAX)
 			continue;
 		snprintf(text, sizeof(text), "%s does not run%s%s", w->name, w->why[0] != '\0' ? ": " : "", w->why);

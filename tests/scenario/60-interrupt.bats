@@ -179,7 +179,7 @@ dies_unseen() {
 	"${@:2}"
 	start
 	end_of_relctl 5
-	warns 'rolled_back' 'killed and started again: hello/listener/0'
+	warns 'rolled_back' 'killed( and started again)?: hello/listener/0'
 	expect 5 relctl -o json attach
 	holds 'd["outcome"] == "rolled_back"' 'd["killed"] == ["hello/listener/0"]' "d['error']['code'] == '$1'"
 	await_running 1
@@ -192,6 +192,24 @@ dies_unseen() {
 
 @test "the same, and the release that it was to run is gone when relupd comes back" {
 	dies_unseen no_such_release rm -r "$ROOT/releases/0.1.1-hang"
+}
+
+# What it was doing is not done, and nobody starts it again.
+@test "a temporary worker dies of the upgrade while no relupd is there: told that it does not run" {
+	demo_root
+	sed -i 's/- id: listener/&\n      restart: temporary/' "$ROOT"/lib/hello-0.1.{0,1-hang}/app.yaml
+	start_running
+	local pid
+	pid=$(pid_of hello/listener/0)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "$pid"
+	end KILL
+	kill -KILL "$pid"
+	tool gone "$pid"
+	start
+	end_of_relctl 5
+	warns 'rolled_back' 'state: 0\.1\.0 is in place again' 'killed: hello/listener/0' \
+		'warning: hello/listener/0 does not run: ended'
 }
 
 @test "one that hung dies while the next relupd waits for it: told all the same" {
