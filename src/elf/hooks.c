@@ -112,15 +112,19 @@ is_frame_dummy(const struct elf_module *m, uint64_t addr)
 	       registers_clones(m, addr + 2 + (uint64_t)(int64_t)(signed char)code[1]);
 }
 
-/* crti.o's _init where no section says so: all it does is to call __gmon_start__, if that is there. */
+/* crti.o's functions where no section says so: all that _init does is to call __gmon_start__, if that is
+ * there; _fini does nothing. */
 static bool
-is_crti_init(const struct elf_module *m, uint64_t addr)
+is_crti(const struct elf_module *m, uint64_t addr)
 {
 	if (m->facts.machine != EM_X86_64)
 		return false;
 	const char *code = elf_image_bytes(m, addr, 4);
 	if (code != NULL && memcmp(code, "\xf3\x0f\x1e\xfa", 4) == 0) /* endbr64 */
 		addr += 4;
+	code = elf_image_bytes(m, addr, 9);
+	if (code != NULL && memcmp(code, "\x48\x83\xec\x08\x48\x83\xc4\x08\xc3", 9) == 0)
+		return true;
 	code = elf_image_bytes(m, addr, 23);
 	return code != NULL && memcmp(code, "\x48\x83\xec\x08\x48\x8b\x05", 7) == 0 &&
 	       memcmp(code + 11, "\x48\x85\xc0\x74\x02\xff\xd0\x48\x83\xc4\x08\xc3", 12) == 0;
@@ -152,7 +156,7 @@ read_side(struct elf_module *m, struct side *side, struct rel_err *err)
 	struct hook hooks[ELF_HOOKS_MAX] = {{0}};
 	/* crti.o's function is the section .init or .fini as a whole. */
 	const Elf64_Shdr *own = elf_section(m, side->section);
-	if (side->has && ((own != NULL && own->sh_addr == side->addr) || is_crti_init(m, side->addr)))
+	if (side->has && ((own != NULL && own->sh_addr == side->addr) || is_crti(m, side->addr)))
 		side->has = false;
 	size_t n = gather(m, side, hooks);
 	struct elf_symbol *list = rel_arena_calloc(m->arena, n, sizeof(*list));
