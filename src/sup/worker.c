@@ -192,6 +192,15 @@ exit_unasked(struct sup *s, struct sup_worker *w)
 	sup_descend(s);
 }
 
+/* That it lives and is silent was the last to be said of it, and is over. */
+static void
+exit_lost(struct sup *s, struct sup_worker *w)
+{
+	w->silent = false;
+	w->why[0] = '\0';
+	exit_unasked(s, w);
+}
+
 static void
 exit_asked(struct sup *s, struct sup_worker *w)
 {
@@ -281,7 +290,7 @@ static cell *const table[SUP__STATES][SUP__EVENTS] = {
     [SUP_STOPPING] = {[SUP_EV_EXIT] = exit_asked, [SUP_EV_TIMER] = timer_stopping},
     [SUP_KILLED] = {[SUP_EV_EXIT] = exit_asked},
     [SUP_WAITING] = {[SUP_EV_TIMER] = timer_waiting, [SUP_EV_STOP] = stop_waiting},
-    [SUP_LOST] = {[SUP_EV_HELLO] = hello_lost, [SUP_EV_EXIT] = exit_unasked,
+    [SUP_LOST] = {[SUP_EV_HELLO] = hello_lost, [SUP_EV_EXIT] = exit_lost,
         [SUP_EV_TIMER] = timer_lost, [SUP_EV_STOP] = stop_running},
     [SUP_ENDED] = {[SUP_EV_START] = start_down},
 };

@@ -120,21 +120,25 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 	runs 0.1.1
 }
 
+# A worker hangs in the code_change of an upgrade, and relupd is killed.  HANGS is its pid.
+hangs_alone() {
+	start_running
+	HANGS=$(pid_of hello/listener/0)
+	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
+	tool busy "$HANGS"
+	end KILL
+}
+
 @test "relupd is killed while a worker hangs in code_change: told as it is, and repaired by hand" {
 	demo_root
-	start_running
-	local pid
-	pid=$(pid_of hello/listener/0)
-	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
-	tool busy "$pid"
-	end KILL
+	hangs_alone
 	start
 	end_of_relctl 6
 	warns 'connection to relupd is lost' 'mixed' 'hello/listener/0' 'hint: a worker that hangs' \
 		'state: neither finished nor taken back'
 	expect 1 relctl status
-	says "hello/listener/0 +failed +$pid .*lives but did not reconnect"
-	kill -KILL "$pid"
+	says "hello/listener/0 +failed +$HANGS .*lives but did not reconnect"
+	kill -KILL "$HANGS"
 	await_running 1
 	expect 0 relctl upgrade 0.1.1
 	runs 0.1.1
@@ -168,14 +172,9 @@ end_of_relctl() { # STATUS: sets stderr to the rest of what it said
 # CODE COMMAND...: run while no relupd is there.
 dies_unseen() {
 	demo_root
-	start_running
-	local pid
-	pid=$(pid_of hello/listener/0)
-	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
-	tool busy "$pid"
-	end KILL
-	kill -KILL "$pid"
-	tool gone "$pid"
+	hangs_alone
+	kill -KILL "$HANGS"
+	tool gone "$HANGS"
 	"${@:2}"
 	start
 	end_of_relctl 5
@@ -195,18 +194,13 @@ dies_unseen() {
 }
 
 # What it was doing is not done, and nobody starts it again.
-@test "a temporary worker dies of the upgrade while no relupd is there: told that it does not run" {
+@test "a temporary worker dies of the upgrade after its relupd: told that it does not run" {
 	demo_root
 	sed -i 's/- id: listener/&\n      restart: temporary/' "$ROOT"/lib/hello-0.1.{0,1-hang}/app.yaml
-	start_running
-	local pid
-	pid=$(pid_of hello/listener/0)
-	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
-	tool busy "$pid"
-	end KILL
-	kill -KILL "$pid"
-	tool gone "$pid"
+	hangs_alone
 	start
+	await_log 'settle: waiting for hello/listener/0'
+	kill -KILL "$HANGS"
 	end_of_relctl 5
 	warns 'rolled_back' 'state: 0\.1\.0 is in place again' 'killed: hello/listener/0' \
 		'warning: hello/listener/0 does not run: ended'
@@ -214,15 +208,10 @@ dies_unseen() {
 
 @test "one that hung dies while the next relupd waits for it: told all the same" {
 	demo_root
-	start_running
-	local pid
-	pid=$(pid_of hello/listener/0)
-	begin '1 step' 0.1.1-hang --rehearse never --max-pause 1m
-	tool busy "$pid"
-	end KILL
+	hangs_alone
 	start
 	await_log 'settle: waiting for hello/listener/0'
-	kill -KILL "$pid"
+	kill -KILL "$HANGS"
 	end_of_relctl 5
 	warns 'rolled_back' 'killed and started again: hello/listener/0'
 	await_running 1

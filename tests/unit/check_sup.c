@@ -632,6 +632,7 @@ START_TEST(lost_and_silent)
 		sup_exited(w.s, a, &unknown);
 		ck_assert_int_eq(a->state, SUP_WAITING);
 		ck_assert_str_eq(sup_state_public(a), "starting");
+		ck_assert(strstr(a->why, "lives") == NULL && strstr(a->why, "ended") != NULL);
 	}
 	sup_free(&w.s);
 }
