@@ -98,15 +98,29 @@ print_figures(FILE *f, const json_t *r)
 	fputc('\n', f);
 }
 
-/* Who does not run again stands among the warnings. */
+/* Who does not run again stands among the warnings (warn_of_absent() in daemon/op_world.c). */
+static bool
+does_not_run(const json_t *warnings, const char *worker)
+{
+	static const char words[] = " does not run";
+	size_t n = strlen(worker);
+	for (size_t i = 0; i < json_array_size(warnings); i++) {
+		const char *text = json_string_value(json_array_get(warnings, i));
+		if (text != NULL && strncmp(text, worker, n) == 0 && strncmp(text + n, words, strlen(words)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 print_killed(FILE *f, const json_t *r)
 {
-	bool again = json_array_size(json_object_get(r, "warnings")) == 0;
 	const json_t *list = json_object_get(r, "killed");
-	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(f, "killed%s: %s\n", again ? " and started again" : "",
-		    json_string_value(json_array_get(list, i)));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *worker = json_string_value(json_array_get(list, i));
+		bool down = does_not_run(json_object_get(r, "warnings"), worker);
+		fprintf(f, "killed%s: %s\n", down ? "" : " and started again", worker);
+	}
 }
 
 /* What is so now, and what was done to whom. */

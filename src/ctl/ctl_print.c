@@ -14,35 +14,30 @@
 #include "proto/proto.h"
 
 /* ------------------------------------------------------------------ texts of others */
-/* Bytes of the UTF-8 character at s; 0: it is none, or a control character. */
-static size_t
-harmless(const unsigned char *s)
+/* C0, DEL, and C1 in its two bytes. */
+static bool
+is_control(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-	if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
+	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
 }
 
 char *
 ctl_plain(const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	char *out = malloc(4 * strlen(text) + 1), *to = out;
-	while (out != NULL && *s != '\0') {
-		size_t n = harmless(s);
-		if (n > 0) {
+	size_t left = strlen(text), n;
+	char *out = malloc(4 * left + 1), *to = out;
+	for (; out != NULL && left > 0; text += n, left -= n) {
+		const unsigned char *s = (const unsigned char *)text;
+		n = rel_utf8_len(text, left);
+		if (n > 0 && !is_control(s)) {
 			memcpy(to, s, n);
 			to += n;
-			s += n;
-		} else if (s[0] == 0xc2 && (s[1] & 0xc0) == 0x80) {
+		} else if (n == 2)
 			to += sprintf(to, "\\u00%02x", s[1]);
-			s += 2;
-		} else
-			to += sprintf(to, "\\x%02x", *s++);
+		else {
+			to += sprintf(to, "\\x%02x", s[0]);
+			n = 1;
+		}
 	}
 	if (out != NULL)
 		*to = '\0';

@@ -143,38 +143,26 @@ warn_of_probation(struct operation *op, json_t *result)
 	return json_object_set_new(result, "warnings", json_pack("[s]", text));
 }
 
-static bool
-was_killed(const json_t *result, const char *worker)
-{
-	size_t i;
-	json_t *name;
-	json_array_foreach (json_object_get(result, "killed"), i, name)
-		if (strcmp(json_string_value(name), worker) == 0)
-			return true;
-	return false;
-}
-
 /* The old release is in place, but not all of it ran before, or does now.  One that is not started again
  * when it ends has done its work, unless the operation ended it. */
 static int
 warn_of_absent(struct operation *op, json_t *result)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *killed = json_object_get(result, "killed");
 	for (size_t i = 0; op->d->sup != NULL && i < sup_count(op->d->sup); i++) {
 		const struct sup_worker *w = sup_at(op->d->sup, i);
 		char text[REL_WORKER_MAX + sizeof(w->why) + 24];
-		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w) && !was_killed(result, w->name);
+		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w) && !proto_json_lists(killed, w->name);
 		if (sup_worker_runs(w) || ended || json_array_size(list) == WARNINGS_MAX)
 			continue;
 		snprintf(text, sizeof(text), "%s does not run%s%s", w->name, w->why[0] != '\0' ? ": " : "", w->why);
 		json_array_append_new(list, proto_text_json(text));
 	}
-	if (list == NULL)
-		return -1;
 	if (json_array_size(list) > 0)
 		return json_object_set_new(result, "warnings", list);
+	json_object_del(result, "warnings"); /* of an attempt before, which could not be recorded */
 	json_decref(list);
-	return 0;
+	return list != NULL ? 0 : -1;
 }
 
 int

@@ -34,8 +34,9 @@ int
 pids_lives(pid_t pid, uint64_t start_time, bool *ret, struct rel_err *err)
 {
 	uint64_t now;
-	if (rel_process_start(pid, &now, NULL) == 0)
-		*ret = now == start_time;
+	bool ended;
+	if (rel_process_start(pid, &now, &ended) == 0)
+		*ret = now == start_time && !ended;
 	else if (errno == ESRCH)
 		*ret = false;
 	else

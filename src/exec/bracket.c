@@ -323,12 +323,8 @@ frame_error(const struct exec_worker *w, const struct proto_frame *f, struct rel
 void
 exec_count_killed(struct exec *x, const char *worker)
 {
-	size_t i;
-	json_t *name;
-	json_array_foreach (x->killed, i, name)
-		if (strcmp(json_string_value(name), worker) == 0)
-			return;
-	json_array_append_new(x->killed, json_string(worker));
+	if (!proto_json_lists(x->killed, worker))
+		json_array_append_new(x->killed, json_string(worker));
 }
 
 /* On the way back one that cannot go is replaced, and the others go on without it. */

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/proto.h"
 
@@ -33,6 +34,17 @@ proto_text_json(const char *text)
 	for (i = 0; text[i] != '\0' && i < sizeof(plain) - 1; i++)
 		plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
 	return json_stringn(plain, i);
+}
+
+bool
+proto_json_lists(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach (list, i, item)
+		if (json_is_string(item) && strcmp(json_string_value(item), text) == 0)
+			return true;
+	return false;
 }
 
 /* A key that is absent where there is nothing to say. */

@@ -183,6 +183,8 @@ enum proto_rpc_code {
 char *proto_json_text(const json_t *value, size_t flags);
 /* A text from anywhere as JSON: bytes that are not UTF-8 (it may have been cut) become '?'. */
 json_t *proto_text_json(const char *text);
+/* Is `text` in this list of strings?  NULL is an empty list. */
+bool proto_json_lists(const json_t *list, const char *text);
 json_t *proto_err_json(const struct rel_err *err); /* {code, message, file?, line?, column?, hint?} */
 /* The other way; an unknown code becomes REL_E_INTERNAL with the text kept. */
 void proto_err_from_json(const json_t *o, struct rel_err *err);

@@ -399,14 +399,17 @@ set_permanent(struct store *st, const char *release, struct rel_err *err)
 int
 store_root_init(const char *dir, const char *release, struct store_current *ret, struct rel_err *err)
 {
-	if (check_path_text(dir, err) != 0)
-		return -1;
-	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
+	bool made = mkdir(dir, 0755) == 0;
+	if (!made && errno != EEXIST)
 		return rel_err_sys(err, store_code_of(errno), errno, "cannot make the directory %s",
 		    dir);
 	CLEANUP(store_close) struct store *st = NULL;
-	if (attach(dir, true, &st, err) != 0 ||
-	    (release != NULL && check_release(st, release, err) != 0) ||
+	if (attach(dir, true, &st, err) != 0) {
+		if (made)
+			(void)rmdir(dir); /* goes where nothing is in it yet */
+		return -1;
+	}
+	if ((release != NULL && check_release(st, release, err) != 0) ||
 	    store_object_import_all(st, err) != 0 ||
 	    (release != NULL && set_permanent(st, release, err) != 0))
 		return -1;

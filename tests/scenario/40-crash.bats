@@ -70,6 +70,25 @@ load lib
 	tool gone $all
 }
 
+# What does not run when relupd begins is started, whatever its type: how it ended is not known.  Nor does
+# it matter whether somebody has waited for the dead process yet.
+@test "a temporary worker that died while relupd was gone is started again, a zombie too" {
+	demo_root
+	edit_apps 's/^    - id: listener$/&\n      restart: temporary/'
+	tool unburied "$build/relupd" --root "$ROOT" 3>&- &
+	await_running 1
+	local dead daemon
+	dead=$(pid_of hello/listener/0) daemon=$(cat "$ROOT/state/lock")
+	kill -KILL "$daemon"
+	tool gone "$daemon"
+	kill -KILL "$dead"
+	tool gone "$dead"
+	grep -q 'State:.*zombie' "/proc/$dead/status"
+	start_running
+	[ "$(pid_of hello/listener/0)" != "$dead" ]
+	runs 0.1.0
+}
+
 @test "relupd is killed between any two of ten upgrades" {
 	demo_root
 	start_running

@@ -240,6 +240,12 @@ answered() { # STATUS LINES COMMAND...
 	says 'upgraded: 1 -> 2' 'killed and started again: a/b/0'
 }
 
+@test "of those it cost, only who does not run is not said to" {
+	local killed='"killed":["a/b/1","a/b/10"],"warnings":["a/b/10 does not run: ended","a/b/1 is slow"]'
+	answered 5 '{"id":1,"result":{"outcome":"rolled_back","from":"1","to":"2",'"$killed"',"error":{"code":"worker_died","message":"x"}}}' upgrade 2
+	warns 'killed and started again: a/b/1'$'\n' 'killed: a/b/10'$'\n'
+}
+
 @test "hints name the root's path, not the word ROOT" {
 	local error='{"code":"worker_died","message":"x","hint":"ROOT/log/ holds the log"}'
 	local result='{"id":1,"result":{"outcome":"rolled_back","from":"1","to":"2","error":'"$error"'}}'

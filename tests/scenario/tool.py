@@ -6,6 +6,7 @@
     tool.py get EXPR                  a Python expression over the JSON document d on stdin, printed
     tool.py holds EXPR...             each must be true of d, else 1 and a text that says which is not
     tool.py gone PID...               waits until these processes have ended
+    tool.py unburied COMMAND...       runs it; what it leaves behind ends as zombies while this runs on
     tool.py descriptors PID N         it may have so many from now on, whatever its hard limit
     tool.py room PID N                it may write no file beyond N bytes from now on, as on a full disk
     tool.py idle PID COMMAND...       it computes for less than half of the time that COMMAND takes
@@ -22,6 +23,7 @@ No time is waited for but as the limit of an event that must come.  Exit status 
 on stderr.
 """
 import array
+import ctypes
 import json
 import os
 import random
@@ -60,6 +62,15 @@ def wait_gone(pids):
             poll.unregister(fd)
             del waiting[fd]
             os.close(fd)
+
+
+def unburied(command):
+    PR_SET_CHILD_SUBREAPER = 36
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise Failed("no subreaper")
+    subprocess.run(command, check=True)
+    while True:
+        signal.pause()
 
 
 def cpu_ticks(pid):
@@ -497,6 +508,8 @@ def main(verb, *a):
         holds(a)
     elif verb == "gone":
         wait_gone([int(pid) for pid in a])
+    elif verb == "unburied":
+        unburied(a)
     elif verb == "descriptors":
         limit_descriptors(int(a[0]), int(a[1]))
     elif verb == "room":
