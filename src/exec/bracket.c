@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One bracket, forward or undo: frames out to all its workers at once, their answers, the decision,
- * the wake.  On the good way nothing here allocates, writes a file or logs between the first frame
- * and the decision: the workers stand still meanwhile.
+ * One bracket, forward or undo: all its workers are bidden to begin at once, their answers, the decision,
+ * the wake.  On the good way nothing here allocates, writes a file or logs between the bid and the
+ * decision: the workers stand still meanwhile.
  */
 #include "config.h"
 
@@ -83,7 +83,7 @@ wake_all(struct exec *x)
 {
 	uint64_t one = 1;
 	/* Level-triggered and read by nobody but us: one write wakes every worker of the group. */
-	if (write(x->eventfd, &one, sizeof(one)) != sizeof(one))
+	if (write(x->wake, &one, sizeof(one)) != sizeof(one))
 		exec_say(x, "warning", "cannot wake the group at once; its workers' leases will");
 }
 
@@ -91,7 +91,7 @@ static void
 wake_drain(struct exec *x)
 {
 	uint64_t n;
-	if (read(x->eventfd, &n, sizeof(n)) != sizeof(n))
+	if (read(x->wake, &n, sizeof(n)) != sizeof(n))
 		return; /* it was empty: the usual case */
 }
 
@@ -266,6 +266,39 @@ bracket_timer_set(struct exec *x)
 	x->ops->timer(x->ctx, at > now ? at : now + DUR_MS);
 }
 
+/* One that cannot be reached has just died, which is no failure of the upgrade, or lost its connection:
+ * its end or its hello is on the way, and the time to come to rest bounds both. */
+static void
+bid_by_frame(struct exec *x, struct exec_worker *w)
+{
+	struct proto_frame f = {.magic = PROTO_FRAME_MAGIC, .kind = PROTO_BRACKET,
+	    .undo = x->undoing, .step = x->step, .operation = x->opt.operation};
+	if (x->ops->send_frame(x->ctx, w, &f) != 0)
+		exec_say(x, "warning", "%s cannot be reached in the bracket", w->name);
+}
+
+/* One write wakes all workers of the operation, also those that are bidden nothing: for a few of many, a
+ * frame to each is less. */
+static void
+bid(struct exec *x)
+{
+	bool most = x->waiting > x->count / 2, some = false;
+	uint64_t one = 1;
+	for (size_t i = 0; i < x->count; i++) {
+		struct exec_worker *w = &x->workers[i];
+		if (!w->asked)
+			continue;
+		if (!most || w->by_frame) {
+			bid_by_frame(x, w);
+			continue;
+		}
+		atomic_store(&x->decision.cells[i].bidden, proto_bid(x->step, x->undoing));
+		some = true;
+	}
+	if (some && write(x->begin, &one, sizeof(one)) != sizeof(one))
+		exec_say(x, "warning", "cannot begin with the group at once; the time to come to rest ends it");
+}
+
 bool
 exec_bracket_begin(struct exec *x)
 {
@@ -273,8 +306,6 @@ exec_bracket_begin(struct exec *x)
 	x->aborted = false;
 	x->waiting = 0;
 	x->phase = EXEC_BUILD;
-	struct proto_frame f = {.magic = PROTO_FRAME_MAGIC, .kind = PROTO_BRACKET,
-	    .undo = x->undoing, .step = x->step, .operation = x->opt.operation};
 	for (size_t i = 0; i < x->count; i++) {
 		struct exec_worker *w = &x->workers[i];
 		w->asked = takes_part(x, w);
@@ -292,11 +323,7 @@ exec_bracket_begin(struct exec *x)
 		atomic_store(&exec_word(x, x->step, x->undoing, 0)->need, (uint32_t)x->waiting);
 	x->changed = true;
 	x->bracket_sent = x->ops->now(x->ctx);
-	/* One that cannot be reached has just died, which is no failure of the upgrade, or lost its
-	 * connection: its end or its hello is on the way, and the time to come to rest bounds both. */
-	for (size_t i = 0; i < x->count; i++)
-		if (x->workers[i].asked && x->ops->send_frame(x->ctx, &x->workers[i], &f) != 0)
-			exec_say(x, "warning", "%s cannot be reached in the bracket", x->workers[i].name);
+	bid(x);
 	if (FAULT(EXEC_BRACKET_SENT))
 		exec_say(x, "warning", "fault point in the bracket");
 	bracket_timer_set(x);

@@ -85,11 +85,12 @@ exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
 	x->workers = workers;
 	x->count = worker_count;
 	x->decision.memfd = -1;
-	x->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	x->begin = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->killed = json_array();
 	x->word_base = calloc(script->step_count + 1, sizeof(*x->word_base));
 	x->by_ref = calloc(worker_count + 1, sizeof(*x->by_ref));
-	bool ok = x->eventfd >= 0 && x->killed != NULL && x->word_base != NULL && x->by_ref != NULL;
+	bool ok = x->wake >= 0 && x->begin >= 0 && x->killed != NULL && x->word_base != NULL && x->by_ref != NULL;
 	/* All memory the undo path needs is taken here, before anything changes. */
 	for (size_t i = 0; i < worker_count; i++) {
 		struct exec_worker *w = &workers[i];
@@ -131,7 +132,8 @@ exec_free(struct exec **xp)
 	free(x->members);
 	free(x->by_ref);
 	proto_decision_fini(&x->decision);
-	rel_fd_close(&x->eventfd);
+	rel_fd_close(&x->wake);
+	rel_fd_close(&x->begin);
 	json_decref(x->killed);
 	json_decref(x->result);
 	exec_script_free(&x->script);

@@ -84,6 +84,7 @@ struct exec_worker {
 	bool waiting;                 /* its answer is due */
 	mono_ns_t due;                /* in the rehearsal: by then */
 	bool built;
+	bool by_frame;                /* its connection was made anew: it does not hear `begin` any more */
 	bool killed;                  /* by us */
 	bool stranded;                /* in a recovery: it holds nothing of the operation (it was started
 	                                 by the map; set by the caller then), or could not be handed the

@@ -41,7 +41,7 @@ struct exec {
 	struct proto_decision decision;
 	uint32_t *word_base;          /* per step: its first word; layout in message.c */
 	uint32_t *members;            /* of steps with a word a worker, the one of word_base at half it */
-	int eventfd;
+	int wake, begin;              /* eventfds, see struct proto_cell */
 	mono_ns_t started, bracket_sent, decided;
 	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
 	/* figures */

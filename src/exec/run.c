@@ -305,11 +305,12 @@ hand_out(struct exec *x, const char *message, json_t *(*make_body)(struct exec *
 		if (!w->alive || skip_stranded(x, w))
 			continue;
 		json_t *body = make_body(x, i);
-		int fds[2] = {x->decision.memfd, x->eventfd};
+		w->by_frame = false;
+		int fds[3] = {x->decision.memfd, x->wake, x->begin};
 		struct rel_err err = REL_ERR_INIT;
 		if (body == NULL)
 			rel_err_nomem(&err);
-		else if (x->ops->send_json(x->ctx, w, message, body, fds, 2) != 0)
+		else if (x->ops->send_json(x->ctx, w, message, body, fds, 3) != 0)
 			rel_err_set(&err, REL_E_WORKER_SILENT, "%s cannot be reached", w->name);
 		if (err.code != REL_OK) {
 			exec_fail(x, &err);
@@ -559,6 +560,7 @@ exec_reconnected(struct exec *x, void *ref, const json_t *state)
 	size_t i = find(x, ref);
 	if (i == x->count || !x->workers[i].alive)
 		return false;
+	x->workers[i].by_frame = true;
 	if (x->phase == EXEC_REHEARSE || x->phase == EXEC_PREPARE)
 		answer_lost(x, &x->workers[i]);
 	else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME)

@@ -12,9 +12,9 @@
  *            modules:[MODULE…]}                 + n fds.  What the worker is: answered by ready/failed
  *  rehearse {operation, deadline_ms, steps:[STEP…], modules:[MODULE…]}      answered by rehearsed
  *  prepare  {operation, lease_ms, cell, steps:[STEP…], modules:[MODULE…]}
- *                                               + memfd, eventfd.           answered by prepared
- *  adopt    {operation, cell, words:[{step, up, undo}…], memfd+eventfd}     new decision memory after
- *                                               relupd came back            answered by prepared
+ *                                               + MEMORY.                   answered by prepared
+ *  adopt    {operation, cell, words:[{step, up, undo}…]}
+ *                                               + MEMORY, new after relupd came back: by prepared
  *  finish   {operation, confirmed:bool, release?}  the operation is over: drop what was prepared and
  *                                               not used; confirmed: purge (softly) every old version;
  *                                               release: what JOB names from now on.
@@ -36,6 +36,7 @@
  *          `loads` name modules of the message's `modules` (target release); WORD: index of the
  *          decision word in the memfd (rehearse: 0); self: the worker sets the word itself when it
  *          has built its part (a bracket of one worker, or barrier: worker)
+ * MEMORY  three descriptors: the decision memory's memfd, the eventfd `wake`, the eventfd `begin`
  * LOADED  {module, application, version, vsn, digest, old:null|{version, vsn, digest}}
  * JOB     {application, child, release, modules:[LOADED…]}
  * step state: "none" | "committed" | "aborted" | "undone" | "waiting" (at rest, not decided)
@@ -61,7 +62,11 @@
 /* ------------------------------------------------------------------ decision memory
  * A memfd of fixed size, mapped by relupd and all workers of the operation: words decide, cells
  * tell how far each worker is.  Both live on cache lines of their own.  A word is set once, by
- * compare-and-swap from UNDECIDED; whoever reads it obeys it. */
+ * compare-and-swap from UNDECIDED; whoever reads it obeys it.
+ *
+ * A group begins by one write to `begin`, on which each of its workers looks at what its cell bids, and
+ * goes on by one write to `wake`.  A message to each would be a system call for each, and as who is woken
+ * takes the processor from relupd, two changes of process: half as long again for a group of 100. */
 #define PROTO_DECISION_MAGIC 0x64656364u
 
 #define PROTO_WORDS_MAX (4u * 1024u * 1024u) /* 256 MiB: more is nobody's plan */
@@ -87,6 +92,7 @@ enum proto_phase {
 
 struct proto_cell {
 	_Alignas(64) _Atomic uint32_t phase;
+	_Atomic uint32_t bidden;      /* the bracket to begin, proto_bid(); by relupd, else by the worker */
 	_Atomic int64_t rest_ns;      /* mono_ns_t of the last coming to rest */
 	_Atomic int64_t resumed_ns;   /* of the last resume after a COMMIT */
 };
@@ -106,6 +112,13 @@ int proto_decision_new(uint32_t words, uint32_t cells, struct proto_decision *re
     struct rel_err *err) RTE_MUST_CHECK;
 int proto_decision_map(int memfd, struct proto_decision *ret, struct rel_err *err) RTE_MUST_CHECK;
 void proto_decision_fini(struct proto_decision *d);
+/* A bracket as a number that is never 0, which bids nothing.  step < 2^31. */
+static inline uint32_t
+proto_bid(uint32_t step, bool undo)
+{
+	return 2 * step + undo + 1;
+}
+
 /* The value that stands after the attempt: the caller obeys it, won or lost. */
 enum proto_word_value proto_word_decide(struct proto_word *w, enum proto_word_value v);
 enum proto_word_value proto_word_read(struct proto_word *w);
@@ -116,7 +129,8 @@ enum proto_word_value proto_word_read(struct proto_word *w);
 #define PROTO_FRAME_TEXT  400
 
 enum proto_frame_kind {
-	PROTO_BRACKET = 1,            /* daemon → workers: come to rest, build, (decide,) wait, resume */
+	PROTO_BRACKET = 1,            /* daemon → worker, where its cell bids nothing: come to rest, build,
+	                                 (decide,) wait, resume */
 	PROTO_BUILT = 2,              /* worker → daemon: at rest and all of the group built, or code != 0 */
 	PROTO_WAKE = 3,               /* daemon → worker: look at the word */
 	PROTO_DONE = 4,               /* worker → daemon: decided, obeyed, running again; COMMIT of a

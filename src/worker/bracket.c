@@ -275,3 +275,19 @@ worker_bracket(struct worker *w, const struct proto_frame *request)
 	b.cell = &b.op->memory.cells[b.op->cell];
 	run(&b);
 }
+
+/* Other workers' bids are events here as well.  Looked at here too: an adopt that failed half-way may have
+ * left the number of another memory's cell. */
+void
+worker_bracket_bidden(struct worker *w)
+{
+	struct op *op = w->op;
+	if (op == NULL || op->begin < 0 || op->cell < 0 || op->cell >= (int64_t)op->memory.cell_count)
+		return;
+	uint32_t bid = atomic_load(&op->memory.cells[op->cell].bidden);
+	if (bid == op->begun)
+		return;
+	op->begun = bid;
+	struct proto_frame request = {.operation = (uint64_t)op->id, .step = (bid - 1) / 2, .undo = (bid - 1) % 2};
+	worker_bracket(w, &request);
+}

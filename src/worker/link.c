@@ -61,6 +61,7 @@ worker_link_lost(struct worker *w)
 		worker_log(w, RELW_WARNING, "relupd has gone; serving on and connecting again");
 	if (w->op != NULL)
 		w->op->answer = false; /* who asked is gone; a new one adopts and asks again */
+	worker_begin_forget(w); /* nor is begun what it bade */
 	if (!w->job)
 		worker_loop_stop(w, 0, "shutdown");
 	retry(l);

@@ -208,6 +208,9 @@ handle(struct worker *w, const struct epoll_event *ev)
 	case SOURCE_LOADED:
 		worker_prepare_loaded(w);
 		break;
+	case SOURCE_BEGIN:
+		worker_bracket_bidden(w);
+		break;
 	case SOURCE_REHEARSAL:
 		worker_rehearse_read(w);
 		break;

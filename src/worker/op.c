@@ -174,7 +174,7 @@ worker_op_parse(json_t *body, struct op **ret, struct rel_err *err)
 	}
 	op->arena = arena;
 	op->message = json_incref(body);
-	op->memory.memfd = op->wake = op->done = -1;
+	op->memory.memfd = op->wake = op->begin = op->done = -1;
 	if (parse_op(op, body, err) != 0) {
 		worker_op_free(&op, NULL);
 		return -1;

@@ -22,21 +22,39 @@ answer(struct worker *w, json_t *operation, const struct rel_err *err)
 		ok ? "" : rel_err_name(err->code), "text", proto_text_json(err->text)));
 }
 
-/* memfd and eventfd of the message become the operation's. */
-static int
-take_memory(struct op *op, struct proto_packet *p, struct rel_err *err)
+/* Others have the same eventfd open: to close it here would leave it in the loop. */
+void
+worker_begin_forget(struct worker *w)
 {
+	struct op *op = w->op;
+	if (op == NULL || op->begin < 0)
+		return;
+	(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, op->begin, NULL);
+	rel_fd_close(&op->begin);
+}
+
+/* The three descriptors of the message become the operation's. */
+static int
+take_memory(struct worker *w, struct proto_packet *p, struct rel_err *err)
+{
+	struct op *op = w->op;
 	struct proto_decision memory;
-	if (p->fd_count != 2)
+	if (p->fd_count != 3)
 		return rel_err_set(err, REL_E_PROTOCOL,
-		    "%zu descriptors came with the operation, not 2", p->fd_count);
+		    "%zu descriptors came with the operation, not 3", p->fd_count);
 	if (proto_decision_map(p->fds[0], &memory, err) != 0)
 		return -1;
 	proto_decision_fini(&op->memory);
 	rel_fd_close(&op->wake);
+	worker_begin_forget(w);
 	op->memory = memory;
 	op->wake = p->fds[1];
-	p->fds[1] = -1;
+	op->begin = p->fds[2];
+	p->fds[1] = p->fds[2] = -1;
+	op->begun = 0;
+	/* Nobody reads it, so that it wakes each of the group: only its edges are events. */
+	if (worker_loop_watch(w, op->begin, EPOLLIN | EPOLLET, SOURCE_BEGIN) != 0)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot watch the operation's beginning");
 	return worker_op_words(op, err);
 }
 
@@ -69,7 +87,7 @@ begin(struct worker *w, struct proto_packet *p, struct rel_err *err)
 	struct op *op = w->op;
 	op->lease = lease * DUR_MS;
 	op->cell = cell;
-	if (take_memory(op, p, err) != 0 || worker_purge_for(w, op, err) != 0)
+	if (take_memory(w, p, err) != 0 || worker_purge_for(w, op, err) != 0)
 		return -1;
 	op->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (op->done < 0 || worker_loop_watch(w, op->done, EPOLLIN, SOURCE_LOADED) != 0)
@@ -164,7 +182,7 @@ adopt(struct worker *w, struct proto_packet *p, struct rel_err *err)
 	w->op->cell = cell;
 	if (adopt_words(w->op, words, err) != 0)
 		return -1;
-	return take_memory(w->op, p, err);
+	return take_memory(w, p, err);
 }
 
 void
@@ -198,6 +216,7 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 		op->opened = o->next;
 		worker_object_free(&o);
 	}
+	worker_begin_forget(w);
 	worker_op_free(&w->op, w->gen);
 	(void)worker_purge_sweep(w, unmappable);
 	for (struct object *o = w->objects; o != NULL; o = o->next)

@@ -160,7 +160,8 @@ struct op {
 	int64_t cell;
 	dur_ns_t lease;
 	struct proto_decision memory;
-	int wake;                     /* eventfd that all workers of the operation share */
+	int wake, begin;              /* eventfds that all workers of the operation share */
+	uint32_t begun;               /* the last bid of its cell that was obeyed */
 
 	bool loading;                 /* the thread runs; it alone touches arena, tables, opened */
 	bool answer;                  /* the daemon waits for `prepared` */
@@ -295,7 +296,7 @@ struct worker {
 
 /* loop.c */
 enum worker_source {
-	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_REHEARSAL, SOURCE_CHILD,
+	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_BEGIN, SOURCE_REHEARSAL, SOURCE_CHILD,
 };
 int worker_loop_init(struct worker *w, struct rel_err *err) RTE_MUST_CHECK;
 void worker_loop_fini(struct worker *w);
@@ -359,6 +360,7 @@ int worker_op_words(const struct op *op, struct rel_err *err) RTE_MUST_CHECK;
 /* prepare.c */
 void worker_prepare(struct worker *w, struct proto_packet *p);
 void worker_prepare_loaded(struct worker *w);
+void worker_begin_forget(struct worker *w); /* relupd's bids are heard no more, until it adopts */
 void worker_adopt(struct worker *w, struct proto_packet *p);
 void worker_finish(struct worker *w, json_t *body);
 /* Ends the operation: joins the thread, frees what it holds, unmaps what nothing needs. */
@@ -376,6 +378,7 @@ void worker_trash_flush(struct worker *w);
 
 /* bracket.c */
 void worker_bracket(struct worker *w, const struct proto_frame *request);
+void worker_bracket_bidden(struct worker *w); /* `begin` was written to */
 
 /* rehearse.c */
 void worker_rehearse(struct worker *w, struct proto_packet *p);

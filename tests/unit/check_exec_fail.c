@@ -374,6 +374,7 @@ reconnect(struct world *w, size_t worker, const char *state)
 {
 	json_t *o = state != NULL ? json_pack("{s:[{s:i, s:s}]}", "steps", "step", 0, "state", state)
 				  : json_pack("{s:[]}", "steps");
+	w->fakes[worker].deaf = true;
 	bool took_part = exec_reconnected(w->x, &w->fakes[worker], o);
 	json_decref(o);
 	return took_part;
@@ -411,6 +412,23 @@ START_TEST(bracket_is_lost)
 	ck_assert_int_eq(w->outcome, EXEC_ROLLED_BACK);
 	ck_assert_int_eq(w->err.code, REL_E_WORKER_SILENT);
 	ck_assert_int_lt(world_figure(w, "total_us"), EXEC_SUSPEND_TIMEOUT / 1000);
+	world_free(w);
+}
+END_TEST
+
+/* What relupd bids in the memory it does not obey any more: the next brackets come as messages. */
+START_TEST(deaf_since_it_came_back)
+{
+	struct world *w = world_unrehearsed("gg", 3);
+	world_make(w);
+	exec_start(w->x);
+	ck_assert(world_run_until(w, second_committed));
+	ck_assert(reconnect(w, 1, "committed"));
+	world_run(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
+	ck_assert_uint_eq(w->frames[0], 6);
+	ck_assert_uint_eq(w->bids, 5);
 	world_free(w);
 }
 END_TEST
@@ -708,6 +726,7 @@ main(void)
 	tcase_add_test(t, died_before_the_bracket);
 	tcase_add_test(t, done_is_lost);
 	tcase_add_test(t, bracket_is_lost);
+	tcase_add_test(t, deaf_since_it_came_back);
 	tcase_add_loop_test(t, answer_is_lost, 0, 2);
 	tcase_add_test(t, reconnect_of_another);
 	tcase_add_loop_test(t, begun_not_recorded, 0, 2);

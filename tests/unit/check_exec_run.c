@@ -23,6 +23,7 @@ good(const char *kinds, size_t workers)
 	ck_assert_uint_eq(w->undos, 0);
 	ck_assert_uint_eq(w->ends, 1);
 	ck_assert_uint_eq(w->frames[0], workers * strlen(kinds));
+	ck_assert_uint_eq(w->bids, w->frames[0]); /* no message to any */
 	ck_assert_uint_eq(w->frames[1], 0);
 	ck_assert_str_eq(w->log, "");
 	for (size_t i = 0; i < workers; i++)
@@ -36,6 +37,23 @@ START_TEST(good_upgrade)
 	static const size_t workers[] = {1, 2, 100};
 	for (size_t i = 0; i < NELEM(kinds); i++)
 		good(kinds[i], workers[_i]);
+}
+END_TEST
+
+/* The second step concerns `few` of four: who is not concerned is not woken for every few. */
+START_TEST(few_of_many)
+{
+	struct world *w = world_new("gg", 4);
+	for (size_t i = 0; i < 4; i++)
+		w->fakes[i].concerned[1] = (int)i < _i;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UPGRADED);
+	ck_assert_uint_eq(w->frames[0], 4 + (unsigned)_i);
+	ck_assert_uint_eq(w->bids, _i > 2 ? w->frames[0] : 4);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_uint_eq(w->fakes[i].rests, 1 + ((int)i < _i));
+	world_free(w);
 }
 END_TEST
 
@@ -400,6 +418,7 @@ main(void)
 	TCase *t = tcase_create("run");
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, good_upgrade, 0, 3);
+	tcase_add_loop_test(t, few_of_many, 0, 5);
 	tcase_add_test(t, phases_are_told);
 	tcase_add_loop_test(t, no_worker, 0, 2);
 	tcase_add_test(t, no_step);

@@ -365,10 +365,9 @@ START_TEST(second_operation_is_refused)
 {
 	json_decref(fake_start_counter("counter-1"));
 	fake_prepare_one(true, "counter-2", NULL);
-	fake_send_fds("prepare",
+	fake_send_memory("prepare",
 	    json_pack("{s:i, s:i, s:i, s:[], s:[]}", "operation", FAKE_OP, "lease_ms", 1, "cell", 0,
-		"steps", "modules"),
-	    (int[]){fake.memory.memfd, fake.wake}, 2);
+		"steps", "modules"));
 	json_t *b = fake_prepared(false);
 	ck_assert_str_eq(text_of(b, "code"), "operation_in_progress");
 	json_decref(b);
@@ -383,10 +382,9 @@ START_TEST(words_and_cell_must_be_there)
 	refused(json_pack("[o]", fake_step(8, true, json_array(), NULL, NULL)), json_array(),
 	    "protocol_error", "step 8 names a word that is not there");
 	fake_memory();
-	fake_send_fds("prepare",
+	fake_send_memory("prepare",
 	    json_pack("{s:i, s:i, s:i, s:[], s:[]}", "operation", FAKE_OP, "lease_ms", 1, "cell", 1,
-		"steps", "modules"),
-	    (int[]){fake.memory.memfd, fake.wake}, 2);
+		"steps", "modules"));
 	json_t *b = fake_prepared(false);
 	ck_assert_ptr_nonnull(strstr(text_of(b, "text"), "cell 1"));
 	json_decref(b);

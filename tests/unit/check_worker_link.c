@@ -115,6 +115,55 @@ START_TEST(bracket_of_a_dead_relupd_is_not_obeyed)
 }
 END_TEST
 
+/* As a group is: by its cell, once for each bid, whoever else is bidden something. */
+START_TEST(begins_what_its_cell_bids)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(true, "counter-2", NULL);
+	fake_ring();
+	json_decref(fake_call("any")); /* the loop has gone round */
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[0]), PROTO_UNDECIDED);
+	fake_bid(0, 0);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	ck_assert_int_eq(f.decided, PROTO_COMMIT);
+	ck_assert_int_eq(f.operation, FAKE_OP);
+	ck_assert_str_eq(fake_echo(), "2:6:2");
+	fake_ring();
+	json_decref(fake_call("any")); /* and no DONE before its reply */
+	fake_bid(0, 1);
+	f = fake_frame(PROTO_DONE);
+	ck_assert_int_eq(f.undo, 1);
+	ck_assert_int_eq(f.decided, PROTO_COMMIT);
+	ck_assert_str_eq(fake_echo(), "1:7:1");
+	json_decref(fake_finish(false));
+	fake_bid(0, 0);
+	ck_assert_str_eq(fake_echo(), "1:8:1");
+}
+END_TEST
+
+/* It bade and died (0), or the other way about (1), while the worker was busy.  In both cases the worker is
+ * deaf to it from then on, also where the next relupd is there already; a message of that one is obeyed. */
+START_TEST(bid_of_a_dead_relupd_is_not_obeyed)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(true, "counter-2", NULL);
+	ck_assert_int_eq(kill(fake.pid, SIGSTOP), 0);
+	if (_i == 0)
+		fake_bid(0, 0);
+	rel_fd_close(&fake.sock);
+	if (_i == 1)
+		fake_bid(0, 0);
+	ck_assert_int_eq(kill(fake.pid, SIGCONT), 0);
+	expect_state(_i == 0 ? "aborted" : "none");
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[0]), _i == 0 ? PROTO_ABORT : PROTO_UNDECIDED);
+	fake_bid(0, 1);
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[1]), PROTO_UNDECIDED);
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, _i == 0 ? PROTO_ABORT : PROTO_COMMIT);
+}
+END_TEST
+
 /* More than the inbox holds: the bracket goes on, and all are answered after it. */
 START_TEST(many_calls_do_not_end_a_bracket)
 {
@@ -170,13 +219,16 @@ START_TEST(adopted_operation_goes_on_with_new_memory)
 	expect_state("none");
 	first = fake.memory;
 	fake.memory = (struct proto_decision){.memfd = -1};
+	int began = dup(fake.begin);
 	fake_memory();
-	fake_send_fds("adopt",
+	fake_send_memory("adopt",
 	    json_pack("{s:i, s:i, s:[{s:i, s:i, s:i}]}", "operation", FAKE_OP, "cell", 0, "words",
-		"step", 0, "up", 5, "undo", 6),
-	    (int[]){fake.memory.memfd, fake.wake}, 2);
+		"step", 0, "up", 5, "undo", 6));
 	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
+	atomic_store(&first.cells[0].bidden, proto_bid(0, false));
+	ck_assert_int_eq(write(began, &(uint64_t){1}, sizeof(uint64_t)), sizeof(uint64_t));
+	close(began);
+	fake_bid(0, 0);
 	(void)fake_frame(PROTO_BUILT);
 	proto_word_decide(&fake.memory.words[5], PROTO_COMMIT);
 	fake_wake();
@@ -191,9 +243,8 @@ START_TEST(adopt_needs_the_operation)
 {
 	json_decref(fake_start_counter("counter-1"));
 	fake_memory();
-	fake_send_fds("adopt",
-	    json_pack("{s:i, s:i, s:[]}", "operation", FAKE_OP, "cell", 0, "words"),
-	    (int[]){fake.memory.memfd, fake.wake}, 2);
+	fake_send_memory("adopt",
+	    json_pack("{s:i, s:i, s:[]}", "operation", FAKE_OP, "cell", 0, "words"));
 	json_t *b = fake_prepared(false);
 	ck_assert_str_eq(text_of(b, "code"), "not_found");
 	json_decref(b);
@@ -241,6 +292,7 @@ START_TEST(failed_adopt_does_no_harm)
 	fake_send("adopt", json_pack("{s:i, s:i, s:[{s:i, s:i, s:i}]}", "operation", FAKE_OP,
 			       "cell", 0, "words", "step", 0, "up", 1 << 20, "undo", 1 << 20));
 	json_decref(fake_prepared(false));
+	fake_bid(0, 0);
 	fake_bracket(0, 0);
 	struct proto_frame f = fake_frame(PROTO_DONE);
 	ck_assert_int_eq(f.code, PROTO_NOT_PREPARED);
@@ -380,6 +432,8 @@ main(void)
 	tcase_add_test(tc, loses_relupd_while_it_waits_and_aborts);
 	tcase_add_test(tc, commits_what_was_decided_before_relupd_died);
 	tcase_add_loop_test(tc, bracket_of_a_dead_relupd_is_not_obeyed, 0, 2);
+	tcase_add_test(tc, begins_what_its_cell_bids);
+	tcase_add_loop_test(tc, bid_of_a_dead_relupd_is_not_obeyed, 0, 2);
 	tcase_add_test(tc, many_calls_do_not_end_a_bracket);
 	tcase_add_test(tc, relupd_is_missed_with_a_full_inbox);
 	tcase_add_test(tc, hello_tells_how_far_it_came);

@@ -9,7 +9,8 @@ exec_test_libs = src/exec/librelexec.la src/model/librelmodel.la src/proto/libre
 tests_unit_check_exec_compile_SOURCES = tests/unit/check_exec_compile.c
 tests_unit_check_exec_compile_CFLAGS = $(exec_test_cflags)
 tests_unit_check_exec_compile_LDADD = $(exec_test_libs)
-exec_world = tests/unit/exec_world.c tests/unit/exec_world.h tests/unit/exec_world_ends.c
+exec_world = tests/unit/exec_world.c tests/unit/exec_world.h tests/unit/exec_world_ends.c \
+	tests/unit/exec_fakes.c tests/unit/exec_fakes.h
 tests_unit_check_exec_run_SOURCES = tests/unit/check_exec_run.c $(exec_world)
 tests_unit_check_exec_run_CFLAGS = $(exec_test_cflags)
 tests_unit_check_exec_run_LDADD = $(exec_test_libs)

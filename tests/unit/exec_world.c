@@ -4,294 +4,11 @@
 #include "config.h"
 
 #include <check.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "exec_world.h"
-
-#define LATENCY (10 * DUR_MS / 1000)  /* a message's way */
-#define BUILD   (100 * DUR_MS / 1000) /* an ordinary code_change */
-#define RESTART (2 * DUR_MS)
-#define NEVER   (3600 * DUR_S)
-
-enum kind { EV_JSON, EV_LOOK, EV_REST, EV_CHANGE, EV_BUILT, EV_OBEY, EV_GONE, EV_START };
-
-struct event {
-	mono_ns_t at;
-	enum kind kind;
-	struct fake *f;
-	unsigned life;                /* of the process it belongs to: f->starts */
-	bool fault;
-	const char *name;             /* EV_JSON: the answer */
-	json_t *body;
-};
-
-static void fake_obey_all(struct world *w);
-
-/* ------------------------------------------------------------------ events */
-
-static void
-post(struct fake *f, enum kind kind, dur_ns_t after, bool fault, const char *name, json_t *body)
-{
-	struct world *w = f->w;
-	if (w->event_count == w->event_cap) {
-		w->event_cap = w->event_cap != 0 ? w->event_cap * 2 : 256;
-		w->events = reallocarray(w->events, w->event_cap, sizeof(*w->events));
-		ck_assert_ptr_nonnull(w->events);
-	}
-	w->events[w->event_count++] = (struct event){.at = w->now + after, .kind = kind, .f = f,
-	    .life = f->starts, .fault = fault, .name = name, .body = body};
-}
-
-/* The first in time; of one moment the oldest, or with a seed any. */
-static bool
-take_next(struct world *w, struct event *ret)
-{
-	size_t best = 0, ties = 1;
-	if (w->event_count == 0)
-		return false;
-	for (size_t i = 1; i < w->event_count; i++) {
-		dur_ns_t d = w->events[i].at - w->events[best].at;
-		if (w->seed != 0 && d > -LATENCY && d < LATENCY) {
-			ties++;
-			if ((unsigned)rand_r(&w->seed) % ties == 0)
-				best = i;
-		} else if (d < 0) {
-			best = i;
-			ties = 1;
-		}
-	}
-	*ret = w->events[best];
-	memmove(&w->events[best], &w->events[best + 1],
-	    (--w->event_count - best) * sizeof(*w->events));
-	return true;
-}
-
-/* ------------------------------------------------------------------ the workers */
-
-static struct proto_cell *
-cell(const struct fake *f)
-{
-	return &f->memory.cells[f->cell];
-}
-
-static struct proto_word *
-word(const struct fake *f)
-{
-	return &f->memory.words[f->word[f->frame.undo][f->frame.step]];
-}
-
-static void
-die(struct fake *f, bool fault)
-{
-	if (!f->alive)
-		return;
-	f->alive = f->in_bracket = f->waits = false;
-	f->inbox_count = 0;
-	post(f, EV_GONE, LATENCY, fault, NULL, NULL);
-}
-
-static void
-send_frame_to_exec(struct fake *f, struct proto_frame *fr)
-{
-	struct proto_packet p = {.frame = true, .bin = *fr};
-	f->w->answers++;
-	if (f->w->x != NULL)
-		exec_packet(f->w->x, f, &p);
-}
-
-static void
-done(struct fake *f, enum proto_word_value v, enum proto_built_code code)
-{
-	struct proto_frame fr = f->frame;
-	fr.kind = PROTO_DONE;
-	fr.decided = (uint8_t)v;
-	fr.code = (uint8_t)code;
-	fr.resumed_ns = f->w->now;
-	if (code != PROTO_OK)
-		snprintf(fr.text, sizeof(fr.text), "refused by script");
-	f->in_bracket = f->waits = false;
-	if (f->inbox_count > 0)
-		post(f, EV_LOOK, LATENCY, false, NULL, NULL);
-	send_frame_to_exec(f, &fr);
-}
-
-/* Begins the next bracket of the inbox, as a loop turn of the real worker. */
-static void
-look(struct fake *f)
-{
-	if (f->in_bracket || f->inbox_count == 0)
-		return;
-	f->frame = f->inbox[0];
-	memmove(f->inbox, f->inbox + 1, --f->inbox_count * sizeof(*f->inbox));
-	f->in_bracket = true;
-	enum act act = f->act[f->frame.undo][f->frame.step];
-	f->frame.rest_ns = f->w->now;
-	if (act == ACT_DIE_RUNNING)
-		die(f, false);
-	if (act == ACT_DIE_RUNNING)
-		return;
-	/* At rest first, then the look at the word: see src/worker/bracket.c. */
-	atomic_store(&cell(f)->rest_ns, f->w->now);
-	atomic_store(&cell(f)->phase, PROTO_PHASE_REST);
-	if (proto_word_read(word(f)) != PROTO_ABORT) {
-		post(f, EV_REST, 0, false, NULL, NULL);
-		return;
-	}
-	atomic_store(&cell(f)->phase, PROTO_PHASE_RUNNING);
-	done(f, PROTO_ABORT, PROTO_OK);
-}
-
-static void
-rest(struct fake *f)
-{
-	enum act act = f->act[f->frame.undo][f->frame.step];
-	f->rests++;
-	if (act == ACT_CRASH_REST || act == ACT_DIE_REST)
-		die(f, act == ACT_CRASH_REST);
-	else
-		post(f, EV_CHANGE, 1000, false, NULL, NULL);
-}
-
-static void
-change(struct fake *f)
-{
-	enum act act = f->act[f->frame.undo][f->frame.step];
-	dur_ns_t build = f->build[f->frame.step];
-	atomic_store(&cell(f)->phase, PROTO_PHASE_CHANGE);
-	if (act == ACT_CRASH || act == ACT_DIE_CHANGE)
-		die(f, act == ACT_CRASH);
-	else if (act != ACT_HANG)
-		post(f, EV_BUILT, build != 0 ? build : BUILD, false, NULL, NULL);
-}
-
-static void
-say_built(struct fake *f, enum proto_built_code code)
-{
-	struct proto_frame fr = f->frame;
-	fr.kind = PROTO_BUILT;
-	fr.code = (uint8_t)code;
-	fr.built_ns = f->w->now;
-	if (code != PROTO_OK) {
-		snprintf(fr.module, sizeof(fr.module), "m%u", fr.step);
-		snprintf(fr.text, sizeof(fr.text), "refused by script");
-	}
-	send_frame_to_exec(f, &fr);
-}
-
-static void
-built(struct fake *f)
-{
-	bool self = f->self[f->frame.step], undo = f->frame.undo != 0;
-	enum act act = f->act[undo][f->frame.step];
-	atomic_store(&cell(f)->phase, PROTO_PHASE_BUILT);
-	f->waits = true;
-	if (act == ACT_LEASE) {
-		proto_word_decide(word(f), PROTO_ABORT);
-	} else if (act == ACT_REFUSE) {
-		if (self || !undo)
-			proto_word_decide(word(f), PROTO_ABORT);
-		if (!self)
-			say_built(f, PROTO_REFUSED);
-	} else if (self) {
-		proto_word_decide(word(f), PROTO_COMMIT);
-		if (act == ACT_CRASH_BUILT || act == ACT_DIE_BUILT)
-			die(f, act == ACT_CRASH_BUILT);
-	} else {
-		/* Only the one that completes the group tells: see struct proto_word. */
-		if (atomic_fetch_add(&word(f)->built, 1) + 1 >= atomic_load(&word(f)->need))
-			say_built(f, PROTO_OK);
-		if (act == ACT_CRASH_BUILT || act == ACT_DIE_BUILT)
-			die(f, act == ACT_CRASH_BUILT);
-	}
-}
-
-static void
-obey(struct fake *f)
-{
-	enum act act = f->act[f->frame.undo][f->frame.step];
-	enum proto_word_value v = proto_word_read(word(f));
-	if (!f->in_bracket || v == PROTO_UNDECIDED)
-		return;
-	if (act == ACT_REFUSE)
-		v = PROTO_ABORT; /* what is not built cannot be committed */
-	if (v == PROTO_COMMIT)
-		f->state[f->frame.step] = f->frame.undo == 0;
-	if (act == ACT_MUTE)
-		return;
-	atomic_store(&cell(f)->phase, PROTO_PHASE_RUNNING);
-	done(f, v, act == ACT_REFUSE ? PROTO_REFUSED : PROTO_OK);
-}
-
-/* Whoever waits looks at its word; the wake itself is the eventfd, which nobody needs here. */
-static void
-fake_obey_all(struct world *w)
-{
-	for (size_t i = 0; i < w->count; i++) {
-		struct fake *f = &w->fakes[i];
-		if (!f->alive || !f->waits || proto_word_read(word(f)) == PROTO_UNDECIDED)
-			continue;
-		f->waits = false;
-		post(f, EV_OBEY, LATENCY, false, NULL, NULL);
-	}
-}
-
-static void
-start_again(struct fake *f)
-{
-	if (f->w->hold || f->alive)
-		return;
-	f->failing = f->stays_down || (f->old_only && f->w->map[0]);
-	f->alive = !f->failing;
-	if (f->alive) {
-		f->starts++;
-		memcpy(f->state, f->w->map, sizeof(f->state));
-	}
-	if (f->w->x != NULL)
-		exec_poke(f->w->x);
-}
-
-static void
-gone(struct world *w, const struct event *e)
-{
-	if (!w->hold)
-		post(e->f, EV_START, RESTART, false, NULL, NULL);
-	if (w->x != NULL)
-		exec_gone(w->x, e->f, e->fault ? EXEC_DEATH_FAULT : EXEC_DEATH_OUTSIDE,
-		    e->fault ? "died of SIGSEGV" : "died of SIGKILL");
-}
-
-static void
-json_event(struct world *w, const struct event *e)
-{
-	struct proto_packet p = {.name = e->name, .body = e->body};
-	w->answers++;
-	if (w->x != NULL)
-		exec_packet(w->x, e->f, &p);
-	json_decref(e->body);
-}
-
-static void
-run_event(struct world *w, const struct event *e)
-{
-	static void (*const of_bracket[])(struct fake *) = {[EV_LOOK] = look, [EV_REST] = rest,
-	    [EV_CHANGE] = change, [EV_BUILT] = built, [EV_OBEY] = obey};
-	if (e->at > w->now)
-		w->now = e->at;
-	if (e->kind == EV_GONE)
-		gone(w, e);
-	else if (e->kind == EV_START)
-		start_again(e->f);
-	else if (!e->f->alive || e->f->starts != e->life)
-		json_decref(e->body);
-	else if (e->kind == EV_JSON)
-		json_event(w, e);
-	else
-		of_bracket[e->kind](e->f);
-	fake_obey_all(w);
-}
+#include "exec_fakes.h"
 
 /* ------------------------------------------------------------------ exec's world */
 
@@ -323,7 +40,7 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 	if (how == ANSWER_MUTE)
 		return;
 	if (how == ANSWER_DIE || how == ANSWER_DIE_OF_IT) {
-		die(f, how == ANSWER_DIE_OF_IT);
+		fake_die(f, how == ANSWER_DIE_OF_IT);
 		return;
 	}
 	if (how == ANSWER_GARBAGE)
@@ -335,9 +52,9 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 	else
 		body = json_pack("{s:I, s:b, s:s, s:s}", "operation", op, "ok", ok, "code",
 		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : "bad_abi", "text", "why");
-	post(f, EV_JSON, DUR_MS, false, name, body);
+	fake_post(f, EV_JSON, DUR_MS, false, name, body);
 	if (how == ANSWER_TWICE)
-		post(f, EV_JSON, DUR_MS + 1, false, name, json_pack("{s:I, s:s, s:b}", "operation", op,
+		fake_post(f, EV_JSON, DUR_MS + 1, false, name, json_pack("{s:I, s:s, s:b}", "operation", op,
 		    "result", "refused", "ok", 0));
 }
 
@@ -361,8 +78,11 @@ o_send_json(void *ctx, struct exec_worker *xw, const char *name, json_t *body, c
 		return 0;
 	}
 	bool rehearsal = strcmp(name, "rehearse") == 0, adopt = strcmp(name, "adopt") == 0;
-	ck_assert_uint_eq(n, rehearsal ? 0 : 2);
+	ck_assert_uint_eq(n, rehearsal ? 0 : 3);
 	if (!rehearsal) {
+		f->w->begin = fds[2];
+		f->begun = 0;
+		f->deaf = false;
 		proto_decision_fini(&f->memory);
 		ck_assert_int_eq(proto_decision_map(fds[0], &f->memory, &err), 0);
 		f->cell = (uint32_t)json_integer_value(json_object_get(body, "cell"));
@@ -379,19 +99,11 @@ o_send_json(void *ctx, struct exec_worker *xw, const char *name, json_t *body, c
 static int
 o_send_frame(void *ctx, struct exec_worker *xw, const struct proto_frame *fr)
 {
-	struct world *w = ctx;
 	struct fake *f = xw->ref;
+	(void)ctx;
 	ck_assert_int_eq(fr->kind, PROTO_BRACKET);
-	ck_assert(fr->undo == 0 || w->undos > 0);
-	w->frames[fr->undo]++;
-	w->brackets = true;
-	if (f->no_frame)
-		return -1;
-	ck_assert_uint_lt(f->inbox_count, NELEM(f->inbox));
-	f->inbox[f->inbox_count++] = *fr;
-	enum act act = f->act[fr->undo][fr->step];
-	post(f, EV_LOOK, act == ACT_BUSY ? NEVER : LATENCY + f->busy[fr->step], false, NULL, NULL);
-	return 0;
+	fake_arrive(f, fr);
+	return f->no_frame ? -1 : 0;
 }
 
 static json_t *
@@ -408,7 +120,7 @@ o_kill(void *ctx, struct exec_worker *xw)
 	struct fake *f = xw->ref;
 	(void)ctx;
 	f->kills++;
-	die(f, false);
+	fake_die(f, false);
 }
 
 static void
@@ -418,7 +130,7 @@ o_replace(void *ctx, struct exec_worker *xw)
 	(void)ctx;
 	f->replaces += f->alive; /* one that is down is only started */
 	f->failing = false;
-	die(f, false);
+	fake_die(f, false);
 }
 
 static void
@@ -428,7 +140,7 @@ o_hold_starts(void *ctx, bool hold)
 	w->hold = hold;
 	for (size_t i = 0; i < w->count && !hold; i++)
 		if (!w->fakes[i].alive)
-			post(&w->fakes[i], EV_START, RESTART, false, NULL, NULL);
+			fake_post(&w->fakes[i], EV_START, RESTART, false, NULL, NULL);
 }
 
 static bool
@@ -653,9 +365,9 @@ static bool
 turn(struct world *w)
 {
 	struct event e;
-	bool any = take_next(w, &e);
+	bool any = fake_next_event(w, &e);
 	if (any && (w->timer == 0 || e.at <= w->timer)) {
-		run_event(w, &e);
+		fake_run_event(w, &e);
 	} else if (w->timer != 0 && w->x != NULL) {
 		if (any)
 			w->events[w->event_count++] = e; /* it was taken out: there is room */
@@ -666,7 +378,7 @@ turn(struct world *w)
 		exec_timer(w->x);
 		fake_obey_all(w);
 	} else if (any) {
-		run_event(w, &e);
+		fake_run_event(w, &e);
 	} else {
 		return false;
 	}
@@ -720,7 +432,7 @@ world_crash(struct world *w)
 	do {
 		for (size_t i = 0; i < w->count; i++)
 			if (w->fakes[i].waits)
-				proto_word_decide(word(&w->fakes[i]), PROTO_ABORT);
+				proto_word_decide(fake_word(&w->fakes[i]), PROTO_ABORT);
 		fake_obey_all(w);
 	} while (turn(w));
 	memset(w->map, 0, sizeof(w->map)); /* the permanent release's */
@@ -728,7 +440,7 @@ world_crash(struct world *w)
 	for (size_t i = 0; i < w->count; i++) {
 		struct fake *f = &w->fakes[i];
 		if (f->in_bracket)
-			die(f, false); /* it hangs: somebody loses patience */
+			fake_die(f, false); /* it hangs: somebody loses patience */
 		f->outside = !f->alive || (f->memory.map == NULL && f->starts == 0);
 		f->stranded = f->starts > 0;
 		f->rests = f->kills = f->replaces = f->finishes = 0; /* of the next relupd's result */

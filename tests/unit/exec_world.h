@@ -54,6 +54,7 @@ struct fake {
 	bool no_json, no_frame;       /* cannot be reached */
 	bool stays_down;              /* does not start again */
 	bool old_only;                /* nor with the new code of step 0 */
+	bool deaf;                    /* its connection was made anew: `begin` is nothing to it */
 	bool bystander;               /* did not run when the operation began */
 	bool down;                    /* likewise, and takes part: as in struct exec_worker */
 	bool gone;                    /* as there */
@@ -68,7 +69,7 @@ struct fake {
 	struct proto_frame inbox[4];
 	size_t inbox_count;
 	struct proto_decision memory;
-	uint32_t cell, word[2][WORLD_STEPS];
+	uint32_t cell, begun, word[2][WORLD_STEPS];
 	bool self[WORLD_STEPS];
 	/* what was done to it */
 	unsigned rests, kills, replaces, starts, finishes;
@@ -95,7 +96,9 @@ struct world {
 	/* what happened */
 	bool brackets;                /* of this or, in a recovery, of the earlier relupd */
 	bool begun;                   /* recorded, likewise */
-	unsigned undos, ends, dones, frames[2], answers, jumps;
+	int begin;                    /* the exec's eventfd, borrowed; 0: not known yet */
+	unsigned undos, ends, dones, answers, jumps;
+	unsigned frames[2], bids;     /* brackets that were to begin; of these, by `begin` */
 	unsigned fail_begun, fail_undo, fail_end; /* that many times */
 	enum exec_outcome outcome;
 	json_t *result;

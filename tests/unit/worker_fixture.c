@@ -56,7 +56,7 @@ fake_setup(void)
 	struct rel_err err = REL_ERR_INIT;
 	const char *tmp = getenv("TMPDIR");
 	memset(&fake, 0, sizeof(fake));
-	fake.sock = fake.client = fake.wake = -1;
+	fake.sock = fake.client = fake.wake = fake.begin = -1;
 	fake.memory.memfd = -1;
 	snprintf(fake.dir, sizeof(fake.dir), "%s/relup-worker-XXXXXX", tmp != NULL ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(fake.dir));
@@ -85,6 +85,7 @@ fake_teardown(void)
 	rel_fd_close(&fake.sock);
 	rel_fd_close(&fake.client);
 	rel_fd_close(&fake.wake);
+	rel_fd_close(&fake.begin);
 	rel_fd_close(&fake.listener);
 	proto_decision_fini(&fake.memory);
 	unlinkat(fake.dirfd, "run/" PROTO_WORKERS_SOCKET, 0);
@@ -189,6 +190,20 @@ fake_bracket(uint32_t step, int undo)
 	    .step = step,
 	    .operation = FAKE_OP};
 	ck_assert_int_eq(proto_send_frame(fake.sock, &f, &err), 0);
+}
+
+void
+fake_ring(void)
+{
+	uint64_t one = 1;
+	ck_assert_int_eq(write(fake.begin, &one, sizeof(one)), sizeof(one));
+}
+
+void
+fake_bid(uint32_t step, int undo)
+{
+	atomic_store(&fake.memory.cells[0].bidden, proto_bid(step, undo != 0));
+	fake_ring();
 }
 
 /* No digest is looked at by the worker: one that differs for each file is enough. */
@@ -298,19 +313,26 @@ fake_memory(void)
 	struct rel_err err = REL_ERR_INIT;
 	proto_decision_fini(&fake.memory);
 	rel_fd_close(&fake.wake);
+	rel_fd_close(&fake.begin);
 	ck_assert_int_eq(proto_decision_new(16, 1, &fake.memory, &err), 0);
 	fake.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ck_assert_int_ge(fake.wake, 0);
+	fake.begin = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ck_assert(fake.wake >= 0 && fake.begin >= 0);
+}
+
+void
+fake_send_memory(const char *name, json_t *body)
+{
+	fake_send_fds(name, body, (int[]){fake.memory.memfd, fake.wake, fake.begin}, 3);
 }
 
 void
 fake_prepare(json_t *steps, json_t *modules, int lease_ms)
 {
 	fake_memory();
-	fake_send_fds("prepare",
+	fake_send_memory("prepare",
 	    json_pack("{s:i, s:i, s:i, s:o, s:o}", "operation", FAKE_OP, "lease_ms", lease_ms,
-		"cell", 0, "steps", steps, "modules", modules),
-	    (int[]){fake.memory.memfd, fake.wake}, 2);
+		"cell", 0, "steps", steps, "modules", modules));
 }
 
 json_t *

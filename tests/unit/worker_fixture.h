@@ -21,7 +21,7 @@ struct fake {
 	pid_t pid;
 	int client; /* the far end of the worker's only "listener" */
 	struct proto_decision memory;
-	int wake;
+	int wake, begin;
 	int fds[PROTO_FDS_MAX]; /* of the last expected packet */
 	size_t fd_count;
 };
@@ -38,7 +38,9 @@ void fake_send(const char *name, json_t *body);
 void fake_send_fds(const char *name, json_t *body, const int *fds, size_t n);
 json_t *fake_expect(const char *name); /* the body; fails on anything else */
 struct proto_frame fake_frame(enum proto_frame_kind kind);
-void fake_bracket(uint32_t step, int undo);
+void fake_bracket(uint32_t step, int undo); /* by a message */
+void fake_bid(uint32_t step, int undo);	    /* by its cell, as to a group */
+void fake_ring(void);			    /* others of the group are bidden something */
 
 /* MODULE of proto.h for tests/modules/.libs/FILE.so; `module` NULL: "counter". */
 json_t *fake_module(const char *file, const char *module);
@@ -51,7 +53,9 @@ json_t *fake_call(const char *request);	      /* JSON string as request; the rep
 /* One step; `changes` may be NULL: none.  up word 0, undo word 1, cell 0. */
 json_t *fake_step(uint32_t number, bool self, json_t *loads, json_t *changes, json_t *undo_changes);
 json_t *fake_change(const char *module, const char *mode, json_t *extra);
-void fake_memory(void); /* new words and eventfd */
+void fake_memory(void); /* new words and eventfds */
+/* The same with fake.memory and what belongs to it. */
+void fake_send_memory(const char *name, json_t *body);
 void fake_prepare(json_t *steps, json_t *modules, int lease_ms);
 json_t *fake_prepared(bool ok); /* the answer, checked for ok */
 void fake_prepare_one(
