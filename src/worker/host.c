@@ -116,8 +116,10 @@ relw_main(int argc, char **argv)
 	raise_fd_limit();
 	run(&w, argv[1]);
 	/* A constructor of new code may hang: what it uses cannot be freed, and who ends does not wait. */
-	if (w.op != NULL && w.op->loading)
+	if (w.op != NULL && w.op->loading) {
+		pthread_detach(w.op->thread);
 		_exit(w.status);
+	}
 	fini(&w);
 	return_signals(&saved);
 	return w.status;
