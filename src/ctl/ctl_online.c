@@ -89,10 +89,13 @@ print_figures(FILE *f, const json_t *r)
 	fprintf(f, "%" JSON_INTEGER_FORMAT " instruction%s, %" JSON_INTEGER_FORMAT " worker%s",
 	    int_of(r, "steps"), int_of(r, "steps") == 1 ? "" : "s", int_of(r, "workers"),
 	    int_of(r, "workers") == 1 ? "" : "s");
-	fputs(", longest pause ", f);
-	print_us(f, int_of(r, "longest_pause_us"));
-	fputs(", suspended ", f);
-	print_us(f, int_of(r, "suspended_us"));
+	if (json_is_integer(json_object_get(r, "longest_pause_us"))) {
+		fputs(", longest pause ", f);
+		print_us(f, int_of(r, "longest_pause_us"));
+		fputs(", suspended ", f);
+		print_us(f, int_of(r, "suspended_us"));
+	} else
+		fputs(", pauses not known: relupd ended in between", f);
 	fputs(", in all ", f);
 	print_us(f, int_of(r, "total_us"));
 	fputc('\n', f);

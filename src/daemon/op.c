@@ -541,7 +541,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	struct op_plan plan = {0};
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	bool down = strcmp(rq->kind, "downgrade") == 0;
-	if (d->rls != NULL && op_plan_make(d, to, down, NULL, &plan, &p, &err) != 0) {
+	if ((d->rls != NULL || down) && op_plan_make(d, to, down, NULL, &plan, &p, &err) != 0) {
 		char words[2 * REL_VERSION_MAX + 40];
 		snprintf(words, sizeof(words), "%s → %s: refused: ", from, to);
 		daemon_log_error(d, rq->kind, words, &p, &err);

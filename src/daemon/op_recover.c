@@ -212,6 +212,8 @@ recover(struct operation *op, const json_t *states, const struct unfinished *u, 
 	op->opt = (struct exec_options){.operation = op->id, .from = op->from, .to = op->to,
 	    .instructions = (unsigned)op->plan.script->count, .max_pause = max_pause > 0
 		? max_pause * DUR_MS : EXEC_MAX_PAUSE};
+	if (rel_wall_now() > op->at)
+		op->opt.before = rel_wall_now() - op->at;
 	if (exec_new(&op_world, op, &op->opt, MOVE(op->plan.steps), workers, n, &op->x, err) != 0)
 		return -1;
 	op_set_phase(op, "recover", "relupd came back in the middle of it");

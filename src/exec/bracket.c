@@ -470,8 +470,10 @@ exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how)
 	left(x, w);
 	/* One that decided for itself (or the last of a group) and died before it could say so. */
 	bool gave_up = v == PROTO_ABORT && (step_of(x)->barrier_worker || x->waiting == 0);
-	bool of_the_upgrade = v != PROTO_COMMIT && (gave_up || phase == PROTO_PHASE_CHANGE ||
-	    (fault && phase != PROTO_PHASE_RUNNING));
+	bool of_new_code = phase == PROTO_PHASE_CHANGE || (fault && phase != PROTO_PHASE_RUNNING);
+	bool of_the_upgrade = v != PROTO_COMMIT && (gave_up || of_new_code);
+	if (of_new_code)
+		exec_count_killed(x, w->name);
 	if (x->phase == EXEC_BUILD && of_the_upgrade && !x->undoing) {
 		struct rel_err err = REL_ERR_INIT;
 		rel_err_set(&err, REL_E_WORKER_DIED, "%s %s %s in the bracket of instruction %u", w->name, how,

@@ -143,6 +143,7 @@ struct exec_options {
 	unsigned instructions;        /* of the script, for the result */
 	enum exec_rehearse rehearse;
 	dur_ns_t max_pause;           /* default EXEC_MAX_PAUSE */
+	dur_ns_t before;              /* in a recovery: what it took under the earlier relupd */
 };
 #define EXEC_MAX_PAUSE       (1 * DUR_S)
 #define EXEC_SUSPEND_TIMEOUT (5 * DUR_S)

@@ -46,7 +46,8 @@ struct exec {
 	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
 	/* figures */
 	dur_ns_t suspended, longest_pause, time_to_rest;
-	json_t *killed;               /* names of workers killed by us; in a recovery, of all that ended */
+	json_t *killed;               /* names of workers that were killed by us or died of the new code; in a
+	                                 recovery, of all that ended */
 	struct rel_err err;           /* why it failed; REL_OK while all is well */
 	bool mixed;
 	enum exec_outcome outcome;

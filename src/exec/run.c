@@ -166,6 +166,21 @@ hint_if_held(struct rel_err *err)
 				  "the code hangs, `kill -KILL` its pid, see `relctl status`");
 }
 
+/* In the real worker it would be killed for that, with all that it serves. */
+static void
+refuse_the_slow(const struct exec *x, const struct exec_worker *w, const json_t *body, struct rel_err *err)
+{
+	json_int_t us = json_integer_value(json_object_get(body, "longest_us"));
+	char took[32], allowed[32];
+	if (err->code != REL_OK || us <= x->opt.max_pause / 1000)
+		return;
+	rel_err_set(err, REL_E_REHEARSAL_HUNG, "the rehearsal in a copy of %s: code_change took %s, and %s are "
+					       "allowed", w->name,
+	    rel_dur_print(us < INT64_MAX / 1000 ? us * 1000 : INT64_MAX, took, sizeof(took)),
+	    rel_dur_print(x->opt.max_pause, allowed, sizeof(allowed)));
+	rel_err_hint(err, "allow a longer pause with --max-pause, or make it faster");
+}
+
 static void
 on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 {
@@ -195,6 +210,7 @@ on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 	hint_if_held(&err);
 	if (err.code == REL_OK && (result == NULL || strcmp(result, "ok") != 0))
 		rel_err_set(&err, REL_E_PROTOCOL, "%s answered the rehearsal with nonsense", w->name);
+	refuse_the_slow(x, w, body, &err);
 	if (err.code != REL_OK)
 		exec_fail(x, &err);
 	rehearsal_ended(x, w);
@@ -214,7 +230,7 @@ steps_go_on(struct exec *x)
 	exec_settle(x);
 }
 
-/* A step whose every worker has died would be proven by nobody, and nothing is changed yet. */
+/* A step whose every worker has died would be proven by nobody, and nothing runs new code yet. */
 static bool
 deserted(struct exec *x)
 {
@@ -240,7 +256,7 @@ steps_begin(struct exec *x)
 	if (FAULT(EXEC_PREPARED))
 		exec_say(x, "warning", "fault point after prepare");
 	if (!x->recovering && deserted(x)) {
-		x->changed = x->undoing = true; /* what they served is lost, whoever ended them */
+		x->changed = x->undoing = true; /* they held new code: what they served is lost, whoever ended them */
 		exec_settle(x);
 		return;
 	}
@@ -334,6 +350,11 @@ prepare_begin(struct exec *x)
 	struct rel_err err = REL_ERR_INIT;
 	if (FAULT(EXEC_REHEARSED))
 		exec_say(x, "warning", "fault point after the rehearsal");
+	if (deserted(x)) {
+		x->undoing = true;
+		exec_settle(x); /* unchanged, and told when they run again */
+		return;
+	}
 	if (x->ops->journal_begun(x->ctx, &err) != 0) {
 		rel_err_wrap(&err, "that workers load new code cannot be recorded");
 		exec_fail(x, &err);
@@ -581,6 +602,7 @@ prepare_gone(struct exec *x, struct exec_worker *w, enum exec_death death, const
 	if (death != EXEC_DEATH_OUTSIDE && !x->recovering) {
 		rel_err_set(&err, REL_E_WORKER_DIED, "%s %s while it loaded the new code", w->name, how);
 		exec_fail(x, &err);
+		exec_count_killed(x, w->name);
 		x->changed = x->undoing = true;
 		exec_settle(x);
 		return;
@@ -605,6 +627,8 @@ exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 		prepare_gone(x, w, death, how);
 	} else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME) {
 		exec_bracket_gone(x, i, death == EXEC_DEATH_FAULT, how);
+	} else if (x->phase == EXEC_SETTLE && w->waiting && death != EXEC_DEATH_OUTSIDE) {
+		exec_count_killed(x, w->name); /* as prepare_gone(): another did before it */
 	}
 	return true;
 }

@@ -25,7 +25,7 @@ struct record {
 	bool result; /* else: module is being changed now */
 	bool ok;
 	int code;     /* enum rel_ecode of the failure: the same build reads it */
-	int64_t change_us;
+	int64_t change_us, longest_us; /* building the states of all steps; of one */
 	char module[64];
 	char text[PROTO_FRAME_TEXT];
 };
@@ -80,7 +80,10 @@ make_steps(struct worker *w, struct op *op, struct record *r, struct rel_err *er
 		    .rehearsal = true};
 		tell_module(r, s->after->table.e[0].obj->module);
 		mono_ns_t begin = rel_mono_now();
-		if (worker_txn_build(&t) != PROTO_OK) {
+		enum proto_built_code code = worker_txn_build(&t);
+		int64_t built_us = (rel_mono_now() - begin) / 1000;
+		r->longest_us = built_us > r->longest_us ? built_us : r->longest_us;
+		if (code != PROTO_OK) {
 			snprintf(r->module, sizeof(r->module), "%s", t.fail.module);
 			return rel_err_set(err, REL_E_REHEARSAL_REFUSED, "%s", t.fail.text);
 		}
@@ -117,12 +120,13 @@ answer(struct worker *w, int64_t operation, const char *result, const struct reh
     enum rel_ecode code, const char *text)
 {
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:s, s:o, s:I, s:I}", "operation", (json_int_t)operation,
+	    json_pack("{s:I, s:s, s:s*, s:s, s:o, s:I, s:I, s:I}", "operation", (json_int_t)operation,
 		"result", result, "code",
 		code != REL_OK ? rel_err_name(code) : NULL, "module",
 		r != NULL ? r->module : "", "text",
 		proto_text_json(text), "fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
-		"change_us", (json_int_t)(r != NULL ? r->change_us : 0)));
+		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
+		(json_int_t)(r != NULL ? r->longest_us : 0)));
 }
 
 static int
@@ -209,6 +213,7 @@ worker_rehearse_read(struct worker *w)
 		r->result = rec.ok ? "ok" : "refused";
 		r->code = rec.ok ? REL_OK : (enum rel_ecode)rec.code;
 		r->change_us = rec.change_us;
+		r->longest_us = rec.longest_us;
 		memcpy(r->text, rec.text, sizeof(r->text));
 	}
 	if (n != 0)

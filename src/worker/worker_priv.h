@@ -243,7 +243,7 @@ struct rehearsal {
 	pid_t pid;
 	int pidfd, pipe;
 	mono_ns_t deadline;
-	int64_t fork_us, change_us;
+	int64_t fork_us, change_us, longest_us;
 	bool hung, ended;             /* ended: the child told its result */
 	const char *result;
 	enum rel_ecode code;          /* of a refusal */

@@ -180,6 +180,8 @@ load lib
 	warns 'there is no release 9\.9\.9'
 	expect 4 relctl rollback
 	expect 4 relctl plan 0.1.0
+	expect 4 relctl downgrade 0.1.0
+	warns 'no release runs on this root' 'hint: `relctl upgrade VERSION` starts the first release'
 	expect 3 relctl status
 	expect 0 relctl upgrade 0.1.0
 	says '^upgraded: 0\.1\.0 runs$'

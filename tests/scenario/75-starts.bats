@@ -105,6 +105,17 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	end_well 1
 }
 
+# It would be killed for that in the bracket, with all that it serves.
+@test "a code_change slower than --max-pause is found in the rehearsal" {
+	begin slow
+	remember
+	expect 1 relctl upgrade 0.1.1-crash --max-pause 100ms
+	warns 'unchanged: the rehearsal in a copy of hello/listener/0: code_change took (299|[3-9][0-9]+)ms, and 100ms are allowed' \
+		'hint: allow a longer pause with --max-pause'
+	unharmed
+	end_well 1
+}
+
 @test "a callback module without init is no target of an upgrade" {
 	begin no_init
 	remember

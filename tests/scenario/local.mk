@@ -29,7 +29,7 @@ tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
 
 # Listeners that bring their worker down, each in its way.
 wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
-	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la
+	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la tests/scenario/wicked_slow.la
 check_LTLIBRARIES += $(wicked)
 tests_scenario_wicked_abort_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_abort_la_CPPFLAGS = $(hello_cppflags) -DWICKED_ABORT
@@ -47,6 +47,10 @@ tests_scenario_wicked_no_init_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_no_init_la_CPPFLAGS = $(hello_cppflags) -DWICKED_NO_INIT
 tests_scenario_wicked_no_init_la_CFLAGS = $(hello_cflags)
 tests_scenario_wicked_no_init_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_slow_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_slow_la_CPPFLAGS = $(hello_cppflags) -DWICKED_SLOW
+tests_scenario_wicked_slow_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_slow_la_LDFLAGS = $(hello_ldflags)
 tests_scenario_wicked_hang_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_hang_la_CPPFLAGS = $(hello_cppflags) -DWICKED_HANG
 tests_scenario_wicked_hang_la_CFLAGS = $(hello_cflags)

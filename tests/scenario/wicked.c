@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners of release 0.1.1-crash that bring their worker down: in a constructor (WICKED_ABORT,
- * WICKED_EXIT, WICKED_HANG: until the file is there that WICKED_GO names), in init (WICKED_REFUSE), or because they have none (WICKED_NO_INIT).  Used by 75-starts.bats.
+ * WICKED_EXIT, WICKED_HANG: until the file is there that WICKED_GO names), in init (WICKED_REFUSE), or
+ * because they have none (WICKED_NO_INIT); WICKED_SLOW takes 300 ms for its code_change.
  */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <relworker.h>
@@ -31,17 +33,46 @@ init(struct relw *rw, void **ret_state)
 }
 #endif
 
+#ifdef WICKED_SLOW
+static long long
+now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+#endif
+
 static int
 code_change(struct relw *rw, const struct relw_change *change, void *old, void **ret_new)
 {
 	(void)rw;
 	(void)change;
+#ifdef WICKED_SLOW
+	for (long long end = now_ms() + 300; now_ms() < end;)
+		continue;
+#endif
 	*ret_new = old;
 	return 0;
 }
 
+#ifdef WICKED_SLOW
+static void
+on_accept(struct relw *rw, void *state, const struct relw_event *event)
+{
+	(void)rw;
+	(void)state;
+	(void)event;
+}
+
+static const struct relw_function functions[] = {{.name = "on_accept", .event = on_accept}, {0}};
+#endif
+
 RELW_EXPORT const struct relw_module relw_module = {
 	RELW_MODULE("listener", "0.1.1-crash"),
+#ifdef WICKED_SLOW
+	.functions = functions,
+#endif
 #ifndef WICKED_NO_INIT
 	.init = init,
 #endif

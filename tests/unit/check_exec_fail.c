@@ -110,6 +110,10 @@ START_TEST(fails_in_the_first_step)
 	world_check(w);
 	ck_assert_int_eq(w->outcome, single[_i].outcome);
 	ck_assert_uint_eq(w->frames[1], 0);
+	/* Named is who died of it, or was killed for it; not who was killed by somebody else. */
+	static const bool named[ACT__COUNT] = {[ACT_CRASH] = true, [ACT_DIE_CHANGE] = true,
+	    [ACT_CRASH_REST] = true, [ACT_CRASH_BUILT] = true, [ACT_HANG] = true, [ACT_MUTE] = true};
+	ck_assert_uint_eq(json_array_size(json_object_get(w->result, "killed")), named[single[_i].act]);
 	world_free(w);
 }
 END_TEST

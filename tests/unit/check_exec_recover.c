@@ -212,11 +212,17 @@ START_TEST(a_death_is_told)
 	    {EXEC_UPGRADED, EXEC_UPGRADED}};
 	struct world *w = recovered("gg", _i / 2 == 0 ? ROWS("00", "-") : ROWS("11", "-"));
 	w->begun = _i % 2 == 1;
+	w->opt.before = 7 * DUR_S;
 	world_recover(w, false);
 	world_check(w);
 	ck_assert_int_eq(w->outcome, outcomes[_i / 2][_i % 2]);
 	const char *killed = json_string_value(json_array_get(json_object_get(w->result, "killed"), 0));
 	ck_assert_str_eq(killed != NULL ? killed : "", w->begun ? "a/c/1" : "");
+	/* What the earlier relupd measured is not known; how long it took, is. */
+	ck_assert(json_is_null(json_object_get(w->result, "longest_pause_us")));
+	ck_assert(json_is_null(json_object_get(w->result, "suspended_us")));
+	ck_assert(json_is_null(json_object_get(w->result, "time_to_rest_us")));
+	ck_assert_int_ge(world_figure(w, "total_us"), 7000000);
 	world_free(w);
 }
 END_TEST

@@ -247,6 +247,24 @@ START_TEST(fails_before_any_pause)
 }
 END_TEST
 
+/* What the rehearsal found in time and would not be in time live. */
+START_TEST(slower_than_allowed)
+{
+	struct world *w = world_new("gl", 3);
+	w->opt.max_pause = 300 * DUR_MS;
+	w->fakes[1].longest_us = 300000 + _i;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_UNCHANGED);
+	if (_i == 1) {
+		ck_assert_int_eq(w->err.code, REL_E_REHEARSAL_HUNG);
+		ck_assert_str_eq(w->err.text,
+		    "the rehearsal in a copy of a/c/1: code_change took 300ms, and 300ms are allowed");
+	}
+	world_free(w);
+}
+END_TEST
+
 /* Starts are held meanwhile: the others are not kept waiting for as long as all of them would need. */
 START_TEST(one_of_many_does_not_answer)
 {
@@ -428,6 +446,7 @@ main(void)
 	tcase_add_loop_test(t, barrier_group_and_worker, 0, 2);
 	tcase_add_test(t, figures);
 	tcase_add_loop_test(t, fails_before_any_pause, 0, 8);
+	tcase_add_loop_test(t, slower_than_allowed, 0, 2);
 	tcase_add_loop_test(t, one_of_many_does_not_answer, 0, 9);
 	tcase_add_loop_test(t, unreachable_before_any_pause, 0, 2);
 	tcase_add_test(t, blocked);

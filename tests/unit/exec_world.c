@@ -47,8 +47,8 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 		body = json_pack("{s:I, s:[i,n], s:i, s:{}}", "operation", op, "result", 7, "ok", 1,
 		    "text");
 	else if (rehearsal)
-		body = json_pack("{s:I, s:s, s:s, s:s}", "operation", op, "result", results[how],
-		    "module", "m0", "text", "why");
+		body = json_pack("{s:I, s:s, s:s, s:s, s:I}", "operation", op, "result", results[how],
+		    "module", "m0", "text", "why", "longest_us", f->longest_us);
 	else
 		body = json_pack("{s:I, s:b, s:s, s:s}", "operation", op, "ok", ok, "code",
 		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : "bad_abi", "text", "why");

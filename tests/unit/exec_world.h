@@ -51,6 +51,7 @@ struct fake {
 	dur_ns_t busy[WORLD_STEPS];   /* comes to rest that much later */
 	dur_ns_t build[WORLD_STEPS];  /* its code_change takes that long */
 	enum answer rehearse, prepare;
+	json_int_t longest_us;        /* as the rehearsal measures it */
 	bool no_json, no_frame;       /* cannot be reached */
 	bool stays_down;              /* does not start again */
 	bool old_only;                /* nor with the new code of step 0 */
@@ -136,6 +137,6 @@ json_t *world_ended(void *ctx); /* exec_ops.ended; ctx is the world */
 /* What holds at the end of every operation, whatever happened in it. */
 void world_check(const struct world *w);
 bool world_logged(const struct world *w, const char *text);
-json_int_t world_figure(const struct world *w, const char *key);
+json_int_t world_figure(const struct world *w, const char *key); /* 0: null */
 
 #endif
