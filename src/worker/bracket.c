@@ -290,4 +290,5 @@ worker_bracket_bidden(struct worker *w)
 	op->begun = bid;
 	struct proto_frame request = {.operation = (uint64_t)op->id, .step = (bid - 1) / 2, .undo = (bid - 1) % 2};
 	worker_bracket(w, &request);
+	worker_link_read_kept(w); /* no event tells of what was received already */
 }

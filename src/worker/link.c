@@ -307,9 +307,10 @@ worker_link_keep(struct worker *w, struct proto_packet *p)
 	return 0;
 }
 
-/* What came while a bracket waited, in its order; a message here may fill the inbox anew. */
-static void
-read_inbox(struct worker *w)
+/* What came while a bracket waited, in its order and before anything else is received; a message here may
+ * fill the inbox anew. */
+void
+worker_link_read_kept(struct worker *w)
 {
 	struct link *l = &w->link;
 	while (l->in != NULL && !w->stopping) {
@@ -336,5 +337,5 @@ worker_link_event(struct worker *w, uint32_t events)
 		return;
 	worker_message(w, &p);
 	proto_packet_fini(&p);
-	read_inbox(w);
+	worker_link_read_kept(w);
 }

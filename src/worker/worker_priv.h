@@ -412,6 +412,7 @@ void worker_link_send_frame(struct worker *w, const struct proto_frame *f);
 void worker_link_flush(struct worker *w);
 bool worker_link_room(const struct worker *w); /* for one more to keep */
 int worker_link_keep(struct worker *w, struct proto_packet *p);
+void worker_link_read_kept(struct worker *w); /* after whatever may have been a bracket */
 
 /* message.c */
 void worker_message(struct worker *w, struct proto_packet *p);

@@ -3,11 +3,14 @@
  */
 #include "config.h"
 
+#include <linux/sockios.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -164,12 +167,16 @@ START_TEST(bid_of_a_dead_relupd_is_not_obeyed)
 }
 END_TEST
 
-/* More than the inbox holds: the bracket goes on, and all are answered after it. */
+/* More than the inbox holds: the bracket, which a message (0) or the cell (1) began, goes on, and all are
+ * answered after it, in their order. */
 START_TEST(many_calls_do_not_end_a_bracket)
 {
 	json_decref(fake_start_counter("counter-1"));
 	fake_prepare_one(false, "counter-2", NULL);
-	fake_bracket(0, 0);
+	if (_i == 0)
+		fake_bracket(0, 0);
+	else
+		fake_bid(0, 0);
 	(void)fake_frame(PROTO_BUILT);
 	for (int i = 0; i < 262; i++)
 		fake_send("call", json_pack("{s:i, s:s}", "id", i, "request", "any"));
@@ -181,6 +188,32 @@ START_TEST(many_calls_do_not_end_a_bracket)
 		ck_assert_int_eq(json_integer_value(json_object_get(reply, "id")), i);
 		json_decref(reply);
 	}
+}
+END_TEST
+
+/* Nothing else comes, so that no later message makes the worker look at the one it kept. */
+START_TEST(call_in_a_bracket_is_answered_after_it)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(false, "counter-2", NULL);
+	if (_i == 0)
+		fake_bracket(0, 0);
+	else
+		fake_bid(0, 0);
+	(void)fake_frame(PROTO_BUILT);
+	fake_send("call", json_pack("{s:i, s:s}", "id", 9, "request", "any"));
+	struct pollfd taken = {.fd = fake.sock};
+	int left;
+	do { /* until the worker has taken it from the socket */
+		ck_assert_int_eq(ioctl(fake.sock, SIOCOUTQ, &left), 0);
+		(void)poll(&taken, 1, 1);
+	} while (left > 0);
+	proto_word_decide(&fake.memory.words[0], PROTO_COMMIT);
+	fake_wake();
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_t *reply = fake_expect("reply");
+	ck_assert_int_eq(json_integer_value(json_object_get(reply, "id")), 9);
+	json_decref(reply);
 }
 END_TEST
 
@@ -434,7 +467,8 @@ main(void)
 	tcase_add_loop_test(tc, bracket_of_a_dead_relupd_is_not_obeyed, 0, 2);
 	tcase_add_test(tc, begins_what_its_cell_bids);
 	tcase_add_loop_test(tc, bid_of_a_dead_relupd_is_not_obeyed, 0, 2);
-	tcase_add_test(tc, many_calls_do_not_end_a_bracket);
+	tcase_add_loop_test(tc, many_calls_do_not_end_a_bracket, 0, 2);
+	tcase_add_loop_test(tc, call_in_a_bracket_is_answered_after_it, 0, 2);
 	tcase_add_test(tc, relupd_is_missed_with_a_full_inbox);
 	tcase_add_test(tc, hello_tells_how_far_it_came);
 	tcase_add_test(tc, adopted_operation_goes_on_with_new_memory);
