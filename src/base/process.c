@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/process.h"
 
-/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'. */
+/* Field 22; the name in field 2 may hold anything, so parsing begins after the last ')'.  The state, in
+ * field 3, is that of the first thread: where that has ended alone, others are counted in field 20. */
 int
 rel_process_start(pid_t pid, uint64_t *ret, bool *ret_ended)
 {
@@ -30,8 +31,11 @@ rel_process_start(pid_t pid, uint64_t *ret, bool *ret_ended)
 	buf[n] = '\0';
 	const char *p = strrchr(buf, ')');
 	bool ended = p != NULL && p[1] == ' ' && (p[2] == 'Z' || p[2] == 'X');
-	for (int field = 2; p != NULL && field < 22; field++)
+	for (int field = 2; p != NULL && field < 22; field++) {
+		if (field == 20)
+			ended = ended && strtoull(p + 1, NULL, 10) <= 1;
 		p = strchr(p + 1, ' ');
+	}
 	if (p == NULL) {
 		errno = EPROTO;
 		return -1;

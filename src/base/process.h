@@ -11,8 +11,8 @@
 #include "base/err.h"
 
 /* When the process began, in ticks since the boot: with the pid its name, as pids are used again.
- * *ret_ended (may be NULL): it is a zombie, which nobody has waited for yet.  -1 with errno; ESRCH: there is
- * no such process. */
+ * *ret_ended (may be NULL): it is a zombie, with all its threads, which nobody has waited for yet.  -1 with
+ * errno; ESRCH: there is no such process. */
 int rel_process_start(pid_t pid, uint64_t *ret, bool *ret_ended) RTE_MUST_CHECK;
 
 #endif

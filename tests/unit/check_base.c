@@ -6,6 +6,8 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -326,6 +328,52 @@ START_TEST(process_by_its_start)
 }
 END_TEST
 
+static void *
+stays(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static char
+state_of(pid_t pid)
+{
+	char path[64], state = '?';
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+	fclose(f);
+	return state;
+}
+
+/* Its first thread is a zombie, but another runs on. */
+START_TEST(process_without_its_first_thread)
+{
+	uint64_t start;
+	bool ended = true;
+	pid_t child = fork();
+	if (child == 0) {
+		pthread_t t;
+		if (pthread_create(&t, NULL, stays, NULL) == 0)
+			pthread_exit(NULL);
+		_exit(1);
+	}
+	ck_assert_int_gt(child, 0);
+	while (state_of(child) != 'Z')
+		sched_yield();
+	ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
+	ck_assert_int_eq(rel_process_start(child, &start, &ended), 0);
+	ck_assert(!ended);
+	kill(child, SIGKILL);
+	siginfo_t si;
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &si, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(rel_process_start(child, &start, &ended), 0);
+	ck_assert(ended);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ name */
 #define A63 "a23456789012345678901234567890123456789012345678901234567890123"
 static const struct {
@@ -530,6 +578,7 @@ main(void)
 	tcase_add_loop_test(t, durations_both_ways, 0, (int)NELEM(durations));
 	tcase_add_test(t, clocks);
 	tcase_add_test(t, process_by_its_start);
+	tcase_add_test(t, process_without_its_first_thread);
 	tcase_add_loop_test(t, shapes_of_names, 0, (int)NELEM(names));
 	tcase_add_test(t, digests);
 	suite_add_tcase(s, t);
