@@ -8,7 +8,7 @@
 
 #include "daemon/op_priv.h"
 
-#define WARNINGS_MAX 10 /* of workers, in a result */
+#define WARNINGS_MAX 10 /* of workers, in a result; of those that it cost each is named */
 
 static int
 w_send_json(void *ctx, struct exec_worker *w, const char *name, json_t *body, const int *fds,
@@ -152,8 +152,9 @@ warn_of_absent(struct operation *op, json_t *result)
 	for (size_t i = 0; op->d->sup != NULL && i < sup_count(op->d->sup); i++) {
 		const struct sup_worker *w = sup_at(op->d->sup, i);
 		char text[REL_WORKER_MAX + sizeof(w->why) + 24];
-		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w) && !proto_json_lists(killed, w->name);
-		if (sup_worker_runs(w) || ended || json_array_size(list) == WARNINGS_MAX)
+		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w);
+		bool enough = ended || json_array_size(list) >= WARNINGS_MAX;
+		if (sup_worker_runs(w) || (enough && !proto_json_lists(killed, w->name)))
 			continue;
 		snprintf(text, sizeof(text), "%s does not run%s%s", w->name, w->why[0] != '\0' ? ": " : "", w->why);
 		json_array_append_new(list, proto_text_json(text));
