@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ w_send_json(void *ctx, struct exec_worker *w, const char *name, json_t *body, co
 			json_object_set_new(op->leaving, w->name, json_true());
 		return 0;
 	}
+	if (err.sys == ETOOMANYREFS)
+		return 1; /* as many as relupd may have open: the kernel counts all of its user's */
 	daemon_log(op->d, "warning", w->name, "%s", err.text);
 	return -1;
 }

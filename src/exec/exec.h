@@ -100,7 +100,8 @@ struct exec_progress {
 };
 
 struct exec_ops {
-	/* 0, or -1: the worker cannot be reached just now (reported as an error of the phase). */
+	/* 0, or -1: the worker cannot be reached just now (reported as an error of the phase).  1: nor can
+	 * any other before some have taken the descriptors that are on their way to them. */
 	int (*send_json)(void *ctx, struct exec_worker *w, const char *name, json_t *body,
 	    const int *fds, size_t fd_count);
 	int (*send_frame)(void *ctx, struct exec_worker *w, const struct proto_frame *f);

@@ -38,6 +38,7 @@ struct exec {
 	size_t unbuilt;               /* of these, in a bracket: not yet built */
 	uint32_t *by_ref;             /* indexes of workers, sorted by their ref */
 	size_t running_rehearsals, next_rehearsal;
+	size_t handed;                /* of the workers: so many have their prepare or adopt, or get none */
 	struct proto_decision decision;
 	uint32_t *word_base;          /* per step: its first word; layout in message.c */
 	uint32_t *members;            /* of steps with a word a worker, the one of word_base at half it */

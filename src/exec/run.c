@@ -280,20 +280,6 @@ adopt_ended(struct exec *x)
 		steps_begin(x);
 }
 
-static void
-prepare_ended(struct exec *x)
-{
-	if (x->waiting > 0)
-		return;
-	if (x->recovering) {
-		adopt_ended(x);
-	} else if (x->err.code == REL_OK) {
-		steps_begin(x);
-	} else {
-		exec_end(x);
-	}
-}
-
 /* In a recovery; where it runs old code in some step there is no way forward. */
 static bool
 skip_stranded(struct exec *x, const struct exec_worker *w)
@@ -310,35 +296,68 @@ skip_stranded(struct exec *x, const struct exec_worker *w)
 }
 
 /* Both for a new operation ("prepare") and, after relupd came back, to hand new decision memory to
- * workers that hold the prepared code already ("adopt"). */
-static void
-hand_out(struct exec *x, const char *message, json_t *(*make_body)(struct exec *, size_t))
+ * workers that hold the prepared code already ("adopt").  As for send_json(): 0, 1, or -1 with *err. */
+static int
+hand_to(struct exec *x, size_t i, struct rel_err *err)
 {
-	x->phase = EXEC_PREPARE;
-	x->waiting = 0;
-	for (size_t i = 0; i < x->count; i++) {
-		struct exec_worker *w = &x->workers[i];
+	struct exec_worker *w = &x->workers[i];
+	json_t *body = x->recovering ? exec_adopt_body(x, i) : exec_prepare_body(x, i);
+	int fds[3] = {x->decision.memfd, x->wake, x->begin};
+	if (body == NULL)
+		return rel_err_nomem(err);
+	w->by_frame = false;
+	int rc = x->ops->send_json(x->ctx, w, x->recovering ? "adopt" : "prepare", body, fds, 3);
+	if (rc == 0 || (rc > 0 && x->waiting > 0))
+		return rc;
+	return rel_err_set(err, REL_E_WORKER_SILENT, "%s cannot be reached%s", w->name,
+	    rc > 0 ? ": too many descriptors are on their way to others" : "");
+}
+
+/* To all at once, but where too many descriptors are on their way: to the next as others answer. */
+static void
+hand_out(struct exec *x)
+{
+	bool any = false;
+	for (; x->handed < x->count && (x->recovering || x->err.code == REL_OK); x->handed++) {
+		struct exec_worker *w = &x->workers[x->handed];
 		if (!w->alive || skip_stranded(x, w))
 			continue;
-		json_t *body = make_body(x, i);
-		w->by_frame = false;
-		int fds[3] = {x->decision.memfd, x->wake, x->begin};
 		struct rel_err err = REL_ERR_INIT;
-		if (body == NULL)
-			rel_err_nomem(&err);
-		else if (x->ops->send_json(x->ctx, w, message, body, fds, 3) != 0)
-			rel_err_set(&err, REL_E_WORKER_SILENT, "%s cannot be reached", w->name);
-		if (err.code != REL_OK) {
+		int rc = hand_to(x, x->handed, &err);
+		if (rc > 0)
+			break;
+		if (rc < 0) {
 			exec_fail(x, &err);
 			w->stranded = x->recovering;
-			if (!x->recovering)
-				break;
 			continue;
 		}
-		w->waiting = true;
+		w->waiting = any = true;
 		x->waiting++;
 	}
-	x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_PREPARE_TIMEOUT);
+	if (any)
+		x->ops->timer(x->ctx, x->ops->now(x->ctx) + EXEC_PREPARE_TIMEOUT);
+}
+
+static void
+prepare_ended(struct exec *x)
+{
+	hand_out(x);
+	if (x->waiting > 0)
+		return;
+	if (x->recovering) {
+		adopt_ended(x);
+	} else if (x->err.code == REL_OK) {
+		steps_begin(x);
+	} else {
+		exec_end(x);
+	}
+}
+
+static void
+hand_out_begin(struct exec *x)
+{
+	x->phase = EXEC_PREPARE;
+	x->waiting = x->handed = 0;
 	prepare_ended(x);
 }
 
@@ -362,7 +381,7 @@ prepare_begin(struct exec *x)
 		return;
 	}
 	exec_show(x, "prepare", "loading the new code beside the old");
-	hand_out(x, "prepare", exec_prepare_body);
+	hand_out_begin(x);
 }
 
 static void
@@ -740,5 +759,5 @@ exec_recover(struct exec *x, bool undo)
 	for (unsigned s = 0; s < x->script->step_count; s++)
 		if (committed_anywhere(x, s))
 			x->ops->map_step(x->ctx, &x->script->steps[s], false);
-	hand_out(x, "adopt", exec_adopt_body);
+	hand_out_begin(x);
 }

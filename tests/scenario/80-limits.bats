@@ -43,6 +43,28 @@ limited() {
 	! grep -q 'cannot' "$ROOT/log/relupd.log" || fail "it lacked something"
 }
 
+# The kernel lets a user have as many on their way as the sender may have open, but for root's capabilities.
+@test "more descriptors for workers that do not read yet than there are: they get them by and by" {
+	demo_root 45
+	local lesser=() pids
+	if [ "$(id -u)" -eq 0 ]; then
+		command -v setpriv >/dev/null || skip "there is no setpriv"
+		lesser=(setpriv --bounding-set=-all --inh-caps=-all)
+	fi
+	expect 0 limited 128 "${lesser[@]}" "$build/relupd" --root "$ROOT"
+	await_running 45
+	pids=$(workers | cut -d' ' -f2)
+	# shellcheck disable=SC2086 # one word a pid
+	kill -STOP $pids
+	relctl upgrade 0.1.1 --rehearse never >"$WORK/out" 2>&1 3>&- &
+	await_log 'prepare: loading'
+	expect 0 relctl status # relupd is at rest again
+	# shellcheck disable=SC2086
+	kill -CONT $pids
+	wait $! || fail "relctl says" "$(cat "$WORK/out")"
+	runs 0.1.1
+}
+
 @test "the first start of a release that needs too much is refused; relupd serves on" {
 	demo_root 20
 	rm -rf "$ROOT/state"

@@ -437,6 +437,37 @@ START_TEST(deaf_since_it_came_back)
 }
 END_TEST
 
+/* The kernel takes three messages with descriptors at once: the others follow as these are answered (0), but
+ * after a refusal nobody is asked any more (1). */
+START_TEST(too_many_on_their_way)
+{
+	struct world *w = world_unrehearsed("g", 8);
+	w->room = 3;
+	w->fakes[1].prepare = _i == 0 ? ANSWER_OK : ANSWER_NO;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_UNCHANGED);
+	ck_assert_int_eq(w->err.code, _i == 0 ? REL_OK : REL_E_BAD_ABI);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert_int_eq(w->fakes[i].prepared != NULL, _i == 0 || i < 4);
+	world_free(w);
+}
+END_TEST
+
+/* Those of others, which we cannot wait for. */
+START_TEST(no_room_at_all)
+{
+	struct world *w = world_unrehearsed("g", 2);
+	w->room = w->on_way = 1;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
+	ck_assert_int_eq(w->err.code, REL_E_WORKER_SILENT);
+	ck_assert_str_eq(w->err.text, "a/c/0 cannot be reached: too many descriptors are on their way to others");
+	world_free(w);
+}
+END_TEST
+
 /* Before the first bracket the lost answer ends the operation, and nothing has changed. */
 START_TEST(answer_is_lost)
 {
@@ -731,6 +762,8 @@ main(void)
 	tcase_add_test(t, done_is_lost);
 	tcase_add_test(t, bracket_is_lost);
 	tcase_add_test(t, deaf_since_it_came_back);
+	tcase_add_loop_test(t, too_many_on_their_way, 0, 2);
+	tcase_add_test(t, no_room_at_all);
 	tcase_add_loop_test(t, answer_is_lost, 0, 2);
 	tcase_add_test(t, reconnect_of_another);
 	tcase_add_loop_test(t, begun_not_recorded, 0, 2);

@@ -99,6 +99,21 @@ START_TEST(forward_fails)
 }
 END_TEST
 
+/* As after prepare: the kernel takes two messages with descriptors at once. */
+START_TEST(adopted_by_and_by)
+{
+	struct world *w = recovered("gg", ROWS("10", "10", "10", "10", "10"));
+	w->room = 2;
+	w->fakes[1].prepare = _i == 0 ? ANSWER_OK : ANSWER_MUTE;
+	world_recover(w, false);
+	world_check(w);
+	ck_assert_int_eq(w->outcome, _i == 0 ? EXEC_UPGRADED : EXEC_ROLLED_BACK);
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_uint_eq(w->fakes[i].replaces, i == 1 && _i == 1);
+	world_free(w);
+}
+END_TEST
+
 /* A worker that cannot be handed the new words takes part in nothing: back, and it is replaced where
  * it runs new code.  Never is it counted among those that went back. */
 START_TEST(adopt_fails)
@@ -322,6 +337,7 @@ main(void)
 	tcase_add_loop_test(t, partly_committed, 0, 2);
 	tcase_add_test(t, forward_fails);
 	tcase_add_loop_test(t, adopt_fails, 0, 4);
+	tcase_add_loop_test(t, adopted_by_and_by, 0, 2);
 	tcase_add_loop_test(t, adopted_one_dies, 0, 2);
 	tcase_add_loop_test(t, silent_worker, 0, 3);
 	tcase_add_loop_test(t, gone_and_started_again, 0, 2);

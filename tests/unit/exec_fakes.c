@@ -286,6 +286,7 @@ json_event(struct world *w, const struct event *e)
 {
 	struct proto_packet p = {.name = e->name, .body = e->body};
 	w->answers++;
+	w->on_way -= strcmp(e->name, "prepared") == 0 && w->on_way > 0;
 	if (w->x != NULL)
 		exec_packet(w->x, e->f, &p);
 	json_decref(e->body);

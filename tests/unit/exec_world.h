@@ -94,6 +94,7 @@ struct world {
 	size_t event_count, event_cap;
 	unsigned seed;                /* 0: in order */
 	bool hold, map[WORLD_STEPS];
+	unsigned room, on_way;        /* so many messages with descriptors at once (0: any); unanswered */
 	/* what happened */
 	bool brackets;                /* of this or, in a recovery, of the earlier relupd */
 	bool begun;                   /* recorded, likewise */
