@@ -82,7 +82,8 @@ static void
 wake_all(struct exec *x)
 {
 	uint64_t one = 1;
-	/* Level-triggered and read by nobody but us: one write wakes every worker of the group. */
+	/* Level-triggered: one write wakes every worker of the group.  Who takes it away finds its word
+	 * undecided, or gives it back. */
 	if (write(x->wake, &one, sizeof(one)) != sizeof(one))
 		exec_say(x, "warning", "cannot wake the group at once; its workers' leases will");
 }

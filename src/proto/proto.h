@@ -93,7 +93,7 @@ enum proto_phase {
 
 struct proto_cell {
 	_Alignas(64) _Atomic uint32_t phase;
-	_Atomic uint32_t bidden;      /* the bracket to begin, proto_bid(); by relupd, else by the worker */
+	_Atomic uint32_t bidden;      /* the bracket to begin, proto_bid(); relupd writes it */
 	_Atomic int64_t rest_ns;      /* mono_ns_t of the last coming to rest */
 	_Atomic int64_t resumed_ns;   /* of the last resume after a COMMIT */
 };

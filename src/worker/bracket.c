@@ -203,8 +203,8 @@ refuse(struct bracket *b, const char *text)
 	send_done(b, PROTO_ABORT);
 }
 
-/* The request may have lain in the socket of a relupd that died: a later one goes on without this
- * worker, and nothing may be committed that it does not count on. */
+/* The request may have lain in the socket, or in the cell, since before relupd died: a later one goes on
+ * without this worker, and nothing may be committed that it does not count on. */
 static bool
 relupd_is_gone(const struct worker *w)
 {
