@@ -144,6 +144,27 @@ START_TEST(begins_what_its_cell_bids)
 }
 END_TEST
 
+/* A module can write what it likes there: a bid that names no step of the worker's, or nothing after it named
+ * one, is refused; the way back of a step that was not made changes nothing. */
+START_TEST(bid_that_makes_no_sense)
+{
+	static const uint32_t bids[] = {UINT32_MAX, 5, 2, 0, UINT32_MAX - 1};
+	json_decref(fake_start_counter("counter-1"));
+	fake_prepare_one(true, "counter-2", NULL);
+	for (size_t i = 0; i < NELEM(bids); i++) {
+		atomic_store(&fake.memory.cells[0].bidden, bids[i]);
+		fake_ring();
+		struct proto_frame f = fake_frame(PROTO_DONE);
+		ck_assert_int_eq(f.decided, bids[i] == 2 ? PROTO_COMMIT : PROTO_ABORT);
+		ck_assert_int_eq(f.code, bids[i] == 2 ? PROTO_OK : PROTO_NOT_PREPARED);
+	}
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+	fake_bid(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	ck_assert_str_eq(fake_echo(), "2:7:2");
+}
+END_TEST
+
 /* It bade and died (0), or the other way about (1), while the worker was busy.  In both cases the worker is
  * deaf to it from then on, also where the next relupd is there already; a message of that one is obeyed. */
 START_TEST(bid_of_a_dead_relupd_is_not_obeyed)
@@ -466,6 +487,7 @@ main(void)
 	tcase_add_test(tc, commits_what_was_decided_before_relupd_died);
 	tcase_add_loop_test(tc, bracket_of_a_dead_relupd_is_not_obeyed, 0, 2);
 	tcase_add_test(tc, begins_what_its_cell_bids);
+	tcase_add_test(tc, bid_that_makes_no_sense);
 	tcase_add_loop_test(tc, bid_of_a_dead_relupd_is_not_obeyed, 0, 2);
 	tcase_add_loop_test(tc, many_calls_do_not_end_a_bracket, 0, 2);
 	tcase_add_loop_test(tc, call_in_a_bracket_is_answered_after_it, 0, 2);
