@@ -75,7 +75,8 @@ load lib
 @test "a temporary worker that died while relupd was gone is started again, a zombie too" {
 	demo_root
 	edit_apps 's/^    - id: listener$/&\n      restart: temporary/'
-	tool unburied "$build/relupd" --root "$ROOT" 3>&- &
+	# not by tool(): the job would be a shell, and what it waits for would outlive the test
+	"${PYTHON3:-python3}" "$src/tests/scenario/tool.py" unburied "$build/relupd" --root "$ROOT" 3>&- &
 	await_running 1
 	local dead daemon
 	dead=$(pid_of hello/listener/0) daemon=$(cat "$ROOT/state/lock")
