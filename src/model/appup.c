@@ -9,38 +9,52 @@
 
 #include "model/model_priv.h"
 
-#define MATCHING_MAX 200
+#define MATCHING_MAX   200
+#define MATCHING_DEPTH 4
 
-/* What makes an expression dear or no POSIX one: {n,m} (memory by its numbers), \1 (backtracking).
- * Both mean nothing of the kind inside a bracket expression. */
-static bool
-has_repeat_or_reference(const char *re)
+/* At the ] that ends a bracket expression, or at the end of the text.  A ] that comes first, also after ^,
+ * is one of its characters. */
+static const char *
+bracket_end(const char *re)
 {
-	for (; *re != '\0'; re++) {
-		if (*re == '\\') {
-			re++;
-			if (*re == '\0')
-				return false; /* regcomp refuses it */
-			if (*re >= '0' && *re <= '9')
-				return true;
-		} else if (*re == '[') {
-			/* a ] that comes first, also after ^, is one of the characters */
-			re += re[1] == '^' ? 2 : 1;
-			if (*re == ']')
-				re++;
-			while (*re != '\0' && *re != ']') {
-				const char *end = NULL;
-				if (*re == '[' && re[1] != '\0' && strchr(":.=", re[1]) != NULL)
-					end = strchr(re + 2, re[1]);
-				re = end != NULL && end[1] == ']' ? end + 2 : re + 1;
-			}
-			if (*re == '\0')
-				return false;
-		} else if (*re == '{') {
-			return true;
-		}
+	re += re[1] == '^' ? 2 : 1;
+	if (*re == ']')
+		re++;
+	while (*re != '\0' && *re != ']') {
+		const char *end = NULL;
+		if (*re == '[' && re[1] != '\0' && strchr(":.=", re[1]) != NULL)
+			end = strchr(re + 2, re[1]);
+		re = end != NULL && end[1] == ']' ? end + 2 : re + 1;
 	}
-	return false;
+	return re;
+}
+
+/* Why an expression is too dear, or none of POSIX: {n,m} (memory by its numbers), \1 (backtracking), and,
+ * as glibc's + holds twice what it repeats, one repetition upon another, directly or by many parentheses.
+ * NULL: it is neither, or regcomp refuses it. */
+static const char *
+what_is_dear(const char *re)
+{
+	int depth = 0;
+	bool repeated = false;
+	for (; *re != '\0'; re++) {
+		bool repeats = strchr("*+?", *re) != NULL;
+		if (*re == '{' || (*re == '\\' && re[1] >= '0' && re[1] <= '9'))
+			return "has a {…} or a back-reference";
+		if (repeats && repeated)
+			return "repeats a repetition";
+		if (*re == '(' && ++depth > MATCHING_DEPTH)
+			return "has too many parentheses in one another";
+		depth -= *re == ')';
+		if (*re == '[')
+			re = bracket_end(re);
+		else if (*re == '\\')
+			re++;
+		if (*re == '\0')
+			break;
+		repeated = repeats;
+	}
+	return NULL;
 }
 
 /* Alone first: `a)|(b` is one expression only between the anchors' parentheses. */
@@ -65,16 +79,15 @@ decode_matching(struct model_dec *d, const struct doc_node *n, void *out,
     const struct model_field *f)
 {
 	regex_t re;
-	const char *s = model_dec_text(d, n, f->key);
+	const char *s = model_dec_text(d, n, f->key), *dear;
 	if (s == NULL)
 		return;
 	if (strlen(s) > MATCHING_MAX) {
 		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE, "%s: more than %d bytes", f->key,
 		    MATCHING_MAX);
-	} else if (has_repeat_or_reference(s)) {
-		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE,
-		    "%s: '%s' has a {…} or a back-reference", f->key, s);
-		doc_problem_hint(d->p, "write the repetition out, or use + and *");
+	} else if ((dear = what_is_dear(s)) != NULL) {
+		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE, "%s: '%s' %s", f->key, s, dear);
+		doc_problem_hint(d->p, "write the repetition out, or use one + or *");
 	} else if (!compile(s, &re)) {
 		doc_problem(d->p, &n->pos, REL_E_BAD_VALUE,
 		    "%s: '%s' is not a POSIX extended regular expression", f->key, s);
