@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/ctl_relup.h"
@@ -90,6 +92,12 @@ load_system(struct relup_work *w, const char *path)
 	struct model_libs libs = {w->lib_count, w->lib_fds, w->lib_names};
 	struct model_release *release = NULL;
 	struct model_system *sys = NULL;
+	char inside[4200];
+	struct stat st;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) { /* as in graph and diff */
+		snprintf(inside, sizeof(inside), "%s/release.yaml", path);
+		path = inside;
+	}
 	if (model_release_load(AT_FDCWD, path, path, &release, &w->problems) < 0 ||
 	    model_system_load(release, &libs, &sys, &w->problems) < 0)
 		return NULL;

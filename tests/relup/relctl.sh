@@ -58,6 +58,14 @@ run 64 version -x; err_has 'option `-x`'; verdict "an unknown letter"
 run 64 version --quiet=1; err_has 'takes no value'; verdict "a value too many"
 run 64 relup make x --lib; err_has '`--lib` needs a value'; verdict "a value too few"
 run 64 relup make --lib y; err_has 'needs an argument'; err_has 'usage: relctl relup make NEW.yaml'; verdict "an argument too few"
+mkdir -p "$tmp/new" "$tmp/old"
+cp "$good/rel/new.yaml" "$tmp/new/release.yaml"; cp "$good/rel/old.yaml" "$tmp/old/release.yaml"
+# shellcheck disable=SC2086 # words
+run 0 $make_good --out "$tmp/1.json"; first=$ok
+run 0 relup make "$tmp/new" --lib "$good/lib" --from "$tmp/old" --out "$tmp/2.json"
+{ [ $first -eq 1 ] && cmp -s "$tmp/1.json" "$tmp/2.json"; } || ok=0
+verdict "a folder stands for the release.yaml in it"
+run 1 relup make "$tmp/new" --lib "$good/lib" --from "$tmp"; err_has "$tmp/release.yaml"; verdict "a folder without one"
 run 64 relup show a b; err_has 'does not take the argument `b`'; verdict "an argument too many"
 run 64 -o xml version; err_has 'text or json'; verdict "an unknown format"
 run 64 --timeout 5 version; err_has '--timeout'; verdict "a bad duration"
