@@ -166,6 +166,16 @@ add_part(struct txn *t, struct part p)
 	return 0;
 }
 
+/* What *ret_new holds before a module's function is called.  No module can return this address, so that
+ * "never set" is told from a NULL that was meant: the former crashes the worker at its next event. */
+static const char never_set;
+
+static void *
+not_set(void)
+{
+	return (void *)(uintptr_t)&never_set;
+}
+
 static int
 run_convert(
     struct txn *t, struct view *from, struct view *to, const char *type, void *old, void **ret_new)
@@ -197,8 +207,15 @@ run_convert(
 	    .extra = c != NULL ? c->extra : "null",
 	    .rehearsal = t->rehearsal};
 	size_t at = t->n - 1;
-	void *built = NULL;
+	void *built = not_set();
 	int rc = newer->convert(&(up ? to : from)->pub, &change, old, &built);
+	if (rc == 0 && built == &never_set) {
+		const struct object *o = up ? is : was;
+		fail(&t->broken, PROTO_REFUSED, o->module,
+		    "convert of state type '%s' of %s %s returned 0 and set no new state", type, o->module,
+		    o->table->vsn);
+		rc = -ECANCELED;
+	}
 	if (rc != 0) {
 		t->parts[at].old = NULL;
 		return rc < 0 ? rc : -ECANCELED;
@@ -237,7 +254,7 @@ run_code_change(struct txn *t, const struct change *c)
 	    .other_vsn = other->table.e[0].obj->table->vsn,
 	    .extra = c->extra,
 	    .rehearsal = t->rehearsal};
-	void *built = NULL;
+	void *built = not_set();
 	t->change = c;
 	w->refusal[0] = '\0';
 	w->txn = t;
@@ -245,8 +262,12 @@ run_code_change(struct txn *t, const struct change *c)
 	int rc = m->code_change(&newer->views[0]->pub, &change, t->from->state, &built);
 	w->call = CALL_PLAIN;
 	w->txn = NULL;
-	if (rc == 0)
+	if (rc == 0 && built != &never_set)
 		t->state = built;
+	if (t->broken.code != PROTO_OK) {
+		t->fail = t->broken;
+		return t->fail.code;
+	}
 	if (t->forbidden != NULL)
 		return fail(&t->fail, PROTO_FORBIDDEN, m->name,
 		    "code_change of %s %s called %s, which it may not", m->name, m->vsn,
@@ -257,6 +278,9 @@ run_code_change(struct txn *t, const struct change *c)
 	if (rc != 0)
 		return fail(&t->fail, PROTO_REFUSED, m->name, "code_change of %s %s refused: %s",
 		    m->name, m->vsn, w->refusal[0] != '\0' ? w->refusal : "it gave no reason");
+	if (built == &never_set)
+		return fail(&t->fail, PROTO_REFUSED, m->name,
+		    "code_change of %s %s returned 0 and set no new state", m->name, m->vsn);
 	return PROTO_OK;
 }
 

@@ -208,6 +208,7 @@ struct txn {
 	size_t n, cap;
 	bool nomem;
 	const char *forbidden;        /* the call it made and may not */
+	struct fail broken;           /* by a convert's mistake the change fails, whatever its caller returns */
 	struct fail fail;
 };
 

@@ -6,7 +6,7 @@
  *   COUNTER_LACKS    version 2 without function "echo", which a registration names
  *   COUNTER_NOCHANGE version 2 without code_change
  *   COUNTER_FLAGS    the table's flags
- * `extra`: {"do": "refuse" | "crash" | "hang" | "forbidden" | "memory" | "stop"}
+ * `extra`: {"do": "refuse" | "crash" | "hang" | "forbidden" | "memory" | "stop" | "unset"}
  */
 #include "config.h"
 
@@ -230,6 +230,8 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 	int rc = obey(rw, change);
 	if (rc != 0)
 		return rc;
+	if (strstr(change->extra, "\"unset\"") != NULL)
+		return 0;
 	if (change->mode == RELW_UP) {
 		struct state_2 *n = calloc(1, sizeof(*n));
 		if (n == NULL)

@@ -161,6 +161,7 @@ static const struct {
 	"code_change of counter 2 called relw_timer_add, which it may not"},
     {"stop", PROTO_FORBIDDEN, "code_change of counter 2 called relw_stop, which it may not"},
     {"memory", PROTO_NO_MEMORY, "code_change of counter 2: out of memory"},
+    {"unset", PROTO_REFUSED, "code_change of counter 2 returned 0 and set no new state"},
 };
 
 static void

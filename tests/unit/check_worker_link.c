@@ -411,6 +411,7 @@ static const struct {
 } rehearsals[] = {
     {"counter-2", "refuse", "refused", "told to refuse (rehearsal, from 1)"},
     {"counter-2", "forbidden", "refused", "called relw_timer_add, which it may not"},
+    {"counter-2", "unset", "refused", "code_change of counter 2 returned 0 and set no new state"},
     {"counter-2", "crash", "crashed", "killed by SIGSEGV"},
     {"counter-nochange", NULL, "refused", "offers no code_change"},
     {"counter-absent", NULL, "refused", "No such file"},
