@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rehearsal: the worker forks at the top of its loop, the copy opens the new code and makes every
  * step on the real state, cut off from all descriptors.  The worker stands still for the fork
- * alone; what the copy finds out comes back over a pipe as records, and its end over a pidfd.
+ * alone; what the copy finds out comes back over a pipe as a record, and its end over a pidfd.  Whose code
+ * it runs stands in memory that both share: that is all that is known of a copy that crashed or hung.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -22,7 +25,6 @@
 
 /* Below PIPE_BUF: a record arrives whole or not at all. */
 struct record {
-	bool result; /* else: module is being changed now */
 	bool ok;
 	int code;     /* enum rel_ecode of the failure: the same build reads it */
 	int64_t change_us, longest_us; /* building the states of all steps; of one */
@@ -34,17 +36,20 @@ struct record {
 #define CHILD_PIPE 3
 
 static void
-tell(const struct record *r)
-{
-	(void)!write(CHILD_PIPE, r, sizeof(*r)); /* nobody left to tell: the parent sees the end */
-}
-
-static void
 tell_module(void *arg, const char *module)
 {
-	struct record *r = arg;
-	snprintf(r->module, sizeof(r->module), "%s", module);
-	tell(r);
+	struct stage *stage = arg;
+	unsigned next = (atomic_load(&stage->at) & 1) ^ 1;
+	snprintf(stage->names[next], sizeof(stage->names[next]), "%s", module);
+	atomic_store(&stage->at, next);
+}
+
+/* The worker reads what a copy left that went wrong: anything may stand there. */
+static void
+copy_module(struct stage *stage, char *to, size_t size)
+{
+	const char *name = stage->names[atomic_load(&stage->at) & 1];
+	snprintf(to, size, "%.*s", (int)sizeof(stage->names[0]) - 1, name);
 }
 
 static void
@@ -69,7 +74,7 @@ cut_off(struct worker *w, pid_t parent, int pipe)
 }
 
 static int
-make_steps(struct worker *w, struct op *op, struct record *r, struct rel_err *err)
+make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *r, struct rel_err *err)
 {
 	for (size_t i = 0; i < op->step_count; i++) {
 		const struct step *s = &op->steps[i];
@@ -77,8 +82,10 @@ make_steps(struct worker *w, struct op *op, struct record *r, struct rel_err *er
 		    .from = s->before,
 		    .to = s->after,
 		    .changes = &s->changes,
+		    .progress = tell_module,
+		    .progress_arg = stage,
 		    .rehearsal = true};
-		tell_module(r, s->after->table.e[0].obj->module);
+		tell_module(stage, s->after->table.e[0].obj->module);
 		mono_ns_t begin = rel_mono_now();
 		enum proto_built_code code = worker_txn_build(&t);
 		int64_t built_us = (rel_mono_now() - begin) / 1000;
@@ -95,23 +102,24 @@ make_steps(struct worker *w, struct op *op, struct record *r, struct rel_err *er
 }
 
 static void
-rehearse_child(struct worker *w, json_t *body)
+rehearse_child(struct worker *w, json_t *body, struct stage *stage)
 {
 	struct rel_err err = REL_ERR_INIT;
 	struct record r = {0};
 	struct op *op;
 	int rc = worker_op_parse(body, &op, &err);
 	if (rc == 0)
-		rc = worker_op_load(w, op, tell_module, &r, &err);
+		rc = worker_op_load(w, op, tell_module, stage, &err);
 	if (rc == 0)
 		rc = worker_op_build(w, op, &err);
 	if (rc == 0)
-		rc = make_steps(w, op, &r, &err);
-	r.result = true;
+		rc = make_steps(w, op, stage, &r, &err);
 	r.ok = rc == 0;
 	r.code = (int)err.code;
+	if (r.module[0] == '\0')
+		copy_module(stage, r.module, sizeof(r.module));
 	snprintf(r.text, sizeof(r.text), "%.*s", (int)sizeof(r.text) - 1, err.text);
-	tell(&r);
+	(void)!write(CHILD_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
 }
 
 /* ------------------------------------------------------------------ the worker */
@@ -120,10 +128,10 @@ answer(struct worker *w, int64_t operation, const char *result, const struct reh
     enum rel_ecode code, const char *text)
 {
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:s, s:o, s:I, s:I, s:I}", "operation", (json_int_t)operation,
+	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:I, s:I, s:I}", "operation", (json_int_t)operation,
 		"result", result, "code",
 		code != REL_OK ? rel_err_name(code) : NULL, "module",
-		r != NULL ? r->module : "", "text",
+		proto_text_json(r != NULL ? r->module : ""), "text",
 		proto_text_json(text), "fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
 		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
 		(json_int_t)(r != NULL ? r->longest_us : 0)));
@@ -133,6 +141,10 @@ static int
 fork_child(struct worker *w, json_t *body, struct rehearsal *r, struct rel_err *err)
 {
 	int fds[2];
+	void *shared = mmap(NULL, sizeof(*r->stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return rel_err_sys(err, REL_E_IO, errno, "cannot share memory with the rehearsal");
+	r->stage = shared;
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return rel_err_sys(err, REL_E_IO, errno, "cannot make a pipe");
 	pid_t self = getpid();
@@ -140,7 +152,7 @@ fork_child(struct worker *w, json_t *body, struct rehearsal *r, struct rel_err *
 	r->pid = fork();
 	if (r->pid == 0) {
 		cut_off(w, self, fds[1]);
-		rehearse_child(w, body);
+		rehearse_child(w, body, r->stage);
 		_exit(0);
 	}
 	r->fork_us = (rel_mono_now() - begin) / 1000;
@@ -207,8 +219,6 @@ worker_rehearse_read(struct worker *w)
 	ssize_t n;
 	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec)) {
 		memcpy(r->module, rec.module, sizeof(r->module));
-		if (!rec.result)
-			continue;
 		r->ended = true;
 		r->result = rec.ok ? "ok" : "refused";
 		r->code = rec.ok ? REL_OK : (enum rel_ecode)rec.code;
@@ -228,6 +238,7 @@ conclude(struct rehearsal *r, const siginfo_t *si)
 {
 	if (r->ended)
 		return;
+	copy_module(r->stage, r->module, sizeof(r->module));
 	if (r->hung) {
 		r->result = "hung";
 		snprintf(r->text, sizeof(r->text), "it did not end in time");
@@ -247,6 +258,9 @@ release(struct rehearsal *r)
 {
 	rel_fd_close(&r->pipe);
 	rel_fd_close(&r->pidfd);
+	if (r->stage != NULL)
+		munmap(r->stage, sizeof(*r->stage));
+	r->stage = NULL;
 }
 
 void

@@ -176,6 +176,117 @@ not_set(void)
 	return (void *)(uintptr_t)&never_set;
 }
 
+/* Whose code runs from now on: the one to name, should the copy of a rehearsal end in it. */
+static const char *
+set_running(struct txn *t, const char *module)
+{
+	const char *before = t->running;
+	t->running = module;
+	if (t->progress != NULL)
+		t->progress(t->progress_arg, module);
+	return before;
+}
+
+/* `what` failed with rc.  A convert that it called and that refused comes first: it is the cause, and its
+ * module is the one to look at.  The runtime's own refusal is the reason where the module gave none. */
+static void
+fail_with(struct txn *t, struct fail *ret, const char *module, const char *what, int rc)
+{
+	const struct cause *c = &t->cause;
+	const char *own = t->w->refusal;
+	if (t->nomem || (rc == -ENOMEM && c->rc != rc))
+		fail(ret, PROTO_NO_MEMORY, module, "%s: out of memory", what);
+	else if (c->convert && own[0] == '\0')
+		*ret = c->fail;
+	else if (c->convert)
+		fail(ret, c->fail.code, c->fail.module, "%s; %s refused: %s", c->fail.text, what, own);
+	else
+		fail(ret, PROTO_REFUSED, module, "%s refused: %s", what,
+		    own[0] != '\0'   ? own
+			: c->rc != 0 ? c->fail.text
+				     : "it gave no reason");
+}
+
+static int no_part(struct txn *t, int rc, const char *module, const char *type, const char *fmt, ...)
+    RTE_PRINTF(5, 6);
+
+/* relw_txn_convert() itself fails; rc is what the caller is told, and may return without a word. */
+static int
+no_part(struct txn *t, int rc, const char *module, const char *type, const char *fmt, ...)
+{
+	char why[160];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	t->cause.rc = rc;
+	t->cause.convert = false;
+	fail(&t->cause.fail, PROTO_REFUSED, t->running, "relw_txn_convert(\"%s\", \"%s\"): %s", module,
+	    type, why);
+	return rc;
+}
+
+/* Without its text: this is done twice for each part of a state, while clients wait. */
+static void
+forget_cause(struct txn *t)
+{
+	t->cause.rc = 0;
+	t->cause.convert = false;
+}
+
+/* A mistake of the module, whatever its caller makes of it. */
+static void
+set_broken(struct txn *t, struct fail f)
+{
+	if (t->broken.code == PROTO_OK)
+		t->broken = f;
+}
+
+/* What the call of a convert came to; 0, or what relw_txn_convert() returns. */
+static int
+judge_convert(struct txn *t, const struct object *o, const char *type, int rc, const void *built, bool forbidden)
+{
+	char what[256];
+	struct fail f;
+	if (rc == 0 && built != &never_set && !forbidden) {
+		forget_cause(t);
+		return 0;
+	}
+	snprintf(what, sizeof(what), "convert of state type '%s' of %s %s", type, o->module, o->table->vsn);
+	if (forbidden) {
+		fail(&f, PROTO_FORBIDDEN, o->module, "%s called %s, which it may not", what, t->forbidden);
+		set_broken(t, f);
+	}
+	if (rc == 0 && built == &never_set) {
+		fail(&f, PROTO_REFUSED, o->module, "%s returned 0 and set no new state", what);
+		set_broken(t, f);
+		return -ECANCELED;
+	}
+	if (rc == 0)
+		return 0;
+	fail_with(t, &f, o->module, what, rc);
+	t->w->refusal[0] = '\0'; /* said in f: what comes now is the caller's */
+	rc = rc < 0 ? rc : -ECANCELED;
+	t->cause = (struct cause){.rc = rc, .convert = true, .fail = f};
+	return rc;
+}
+
+static int
+call_convert(struct txn *t, const struct relw_state_type *type, struct view *v, const struct relw_change *change,
+    void *old, void **ret_new)
+{
+	void *built = not_set();
+	const char *forbidden = t->forbidden, *caller = set_running(t, v->entry->obj->module);
+	forget_cause(t);
+	t->w->refusal[0] = '\0';
+	int rc = type->convert(&v->pub, change, old, &built);
+	set_running(t, caller);
+	rc = judge_convert(t, v->entry->obj, type->name, rc, built, t->forbidden != forbidden);
+	if (rc == 0)
+		*ret_new = built;
+	return rc;
+}
+
 static int
 run_convert(
     struct txn *t, struct view *from, struct view *to, const char *type, void *old, void **ret_new)
@@ -186,14 +297,16 @@ run_convert(
 	const struct relw_state_type *from_type = find_type(was->table, type);
 	const struct relw_state_type *to_type = find_type(is->table, type);
 	if (from_type == NULL || to_type == NULL)
-		return -ENOENT;
+		return no_part(t, -ENOENT, is->module, type, "version %s has no such state type (ENOENT)",
+		    (from_type == NULL ? was : is)->table->vsn);
 	const struct relw_state_type *newer = up ? to_type : from_type;
 	if (newer->convert == NULL && from_type->version == to_type->version) {
 		*ret_new = old;
 		return 0;
 	}
 	if (newer->convert == NULL)
-		return -ENOTSUP;
+		return no_part(t, -ENOTSUP, is->module, type, "version %s offers no convert (ENOTSUP)",
+		    (up ? is : was)->table->vsn);
 	struct part p = {.old = old,
 	    .old_view = from,
 	    .new_view = to,
@@ -207,18 +320,11 @@ run_convert(
 	    .extra = c != NULL ? c->extra : "null",
 	    .rehearsal = t->rehearsal};
 	size_t at = t->n - 1;
-	void *built = not_set();
-	int rc = newer->convert(&(up ? to : from)->pub, &change, old, &built);
-	if (rc == 0 && built == &never_set) {
-		const struct object *o = up ? is : was;
-		fail(&t->broken, PROTO_REFUSED, o->module,
-		    "convert of state type '%s' of %s %s returned 0 and set no new state", type, o->module,
-		    o->table->vsn);
-		rc = -ECANCELED;
-	}
+	void *built;
+	int rc = call_convert(t, newer, up ? to : from, &change, old, &built);
 	if (rc != 0) {
 		t->parts[at].old = NULL;
-		return rc < 0 ? rc : -ECANCELED;
+		return rc;
 	}
 	/* The same one back is no replacement: nothing to discard, whichever way it ends. */
 	t->parts[at].new = built;
@@ -235,12 +341,35 @@ worker_txn_convert(
 	struct txn *t = w->txn;
 	int from = worker_gen_index(t->from, module), to = worker_gen_index(t->to, module);
 	if (from < 0 || to < 0)
-		return -ENOENT;
+		return no_part(t, -ENOENT, module, type, "no such part: the worker uses no such module%s (ENOENT)",
+		    from >= 0	? " after the change"
+			: to >= 0 ? " before the change"
+				  : "");
 	if (t->from->table.e[from].obj == t->to->table.e[to].obj) {
 		*ret_new = old;
 		return 0;
 	}
 	return run_convert(t, t->from->views[from], t->to->views[to], type, old, ret_new);
+}
+
+/* What the call of code_change came to. */
+static enum proto_built_code
+judge_code_change(struct txn *t, const struct relw_module *m, int rc, void *built)
+{
+	char what[192];
+	struct fail *f = &t->fail;
+	snprintf(what, sizeof(what), "code_change of %s %s", m->name, m->vsn);
+	if (rc == 0 && built != &never_set)
+		t->state = built;
+	if (t->broken.code != PROTO_OK)
+		*f = t->broken;
+	else if (t->forbidden != NULL)
+		fail(f, PROTO_FORBIDDEN, m->name, "%s called %s, which it may not", what, t->forbidden);
+	else if (rc != 0 || t->nomem)
+		fail_with(t, f, m->name, what, rc);
+	else if (built == &never_set)
+		fail(f, PROTO_REFUSED, m->name, "%s returned 0 and set no new state", what);
+	return f->code;
 }
 
 static enum proto_built_code
@@ -259,29 +388,11 @@ run_code_change(struct txn *t, const struct change *c)
 	w->refusal[0] = '\0';
 	w->txn = t;
 	w->call = CALL_TXN;
+	set_running(t, newer->table.e[0].obj->module);
 	int rc = m->code_change(&newer->views[0]->pub, &change, t->from->state, &built);
 	w->call = CALL_PLAIN;
 	w->txn = NULL;
-	if (rc == 0 && built != &never_set)
-		t->state = built;
-	if (t->broken.code != PROTO_OK) {
-		t->fail = t->broken;
-		return t->fail.code;
-	}
-	if (t->forbidden != NULL)
-		return fail(&t->fail, PROTO_FORBIDDEN, m->name,
-		    "code_change of %s %s called %s, which it may not", m->name, m->vsn,
-		    t->forbidden);
-	if (t->nomem || rc == -ENOMEM)
-		return fail(&t->fail, PROTO_NO_MEMORY, m->name,
-		    "code_change of %s %s: out of memory", m->name, m->vsn);
-	if (rc != 0)
-		return fail(&t->fail, PROTO_REFUSED, m->name, "code_change of %s %s refused: %s",
-		    m->name, m->vsn, w->refusal[0] != '\0' ? w->refusal : "it gave no reason");
-	if (built == &never_set)
-		return fail(&t->fail, PROTO_REFUSED, m->name,
-		    "code_change of %s %s returned 0 and set no new state", m->name, m->vsn);
-	return PROTO_OK;
+	return judge_code_change(t, m, rc, built);
 }
 
 static bool

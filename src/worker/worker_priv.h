@@ -195,11 +195,22 @@ struct trash {
 	mono_ns_t since;
 };
 
+/* Why the last relw_txn_convert() failed: what called it may fail by that without a word of its own. */
+struct cause {
+	int rc;                       /* 0: it did not fail */
+	bool convert;                 /* a module's convert refused; else the runtime did */
+	struct fail fail;
+};
+
+typedef void worker_progress_fn(void *arg, const char *module);
 struct txn {
 	struct worker *w;
 	struct gen *from, *to;
 	const struct changes *changes;
 	const struct change *change;  /* the callback module's, while its code_change runs */
+	worker_progress_fn *progress; /* before a module's code_change or convert runs; may be NULL */
+	void *progress_arg;
+	const char *running;          /* the module whose code_change or convert runs */
 	bool rehearsal;
 	bool checked;                 /* worker_step_check() passed when the step was prepared */
 	void *state;                  /* built: the new one */
@@ -208,6 +219,7 @@ struct txn {
 	size_t n, cap;
 	bool nomem;
 	const char *forbidden;        /* the call it made and may not */
+	struct cause cause;
 	struct fail broken;           /* by a convert's mistake the change fails, whatever its caller returns */
 	struct fail fail;
 };
@@ -239,8 +251,16 @@ struct link {
 	size_t in_count;
 };
 
+/* Shared with the copy: whose code it runs.  Two names and which of them holds, so that one is whole
+ * whenever the copy ends.  Memory, not messages: a state may have a million parts to convert. */
+struct stage {
+	_Atomic unsigned at;
+	char names[2][REL_NAME_MAX + 1];
+};
+
 struct rehearsal {
 	int64_t operation;
+	struct stage *stage;          /* NULL: the copy was never begun */
 	pid_t pid;
 	int pidfd, pipe;
 	mono_ns_t deadline;
@@ -321,7 +341,6 @@ struct object *worker_object_open(const struct modrec *m, struct rel_err *err);
 void worker_object_free(struct object **o);
 
 /* table.c: worker_load() fills every step's table; worker_table_start() a first one. */
-typedef void worker_progress_fn(void *arg, const char *module);
 struct loader {
 	const struct modrec *modules;
 	size_t module_count;

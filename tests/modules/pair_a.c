@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Test module "pair_a": the callback module; keeps ten notes of pair_b in its state.  PAIR 2 has
- * another layout and imports pair_c too; PAIR_CYCLE imports itself as well.  `extra` true: refuses
- * after it has converted all.
+ * another layout and imports pair_c too; PAIR_CYCLE imports itself as well.  `extra`: true, "crash":
+ * refuses, crashes after it has converted all; "pass": returns what relw_txn_convert() does, and says
+ * nothing; "go on": as if nothing was; "type", "module": as "pass", of a part that there is not.
  */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +61,15 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 	if (to == NULL)
 		return -1;
 	for (int i = 0; i < NOTES; i++) {
-		int rc = relw_txn_convert(rw, "pair_b", "note", from->notes[i], &to->notes[i]);
-		if (rc != 0) {
+		int rc = relw_txn_convert(rw, strcmp(change->extra, "\"module\"") == 0 ? "pair" : "pair_b",
+		    strcmp(change->extra, "\"type\"") == 0 ? "letter" : "note", from->notes[i], &to->notes[i]);
+		if (rc != 0 && strcmp(change->extra, "\"go on\"") != 0) {
 			free(to);
-			return relw_refuse(rw, "note %d: %d", i, rc);
+			return change->extra[0] == '"' ? rc : relw_refuse(rw, "note %d: %d", i, rc);
 		}
 	}
+	if (strcmp(change->extra, "\"crash\"") == 0)
+		raise(SIGSEGV);
 	if (strcmp(change->extra, "true") == 0) {
 		free(to);
 		return relw_refuse(rw, "converted and refused");

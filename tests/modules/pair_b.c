@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Test module "pair_b" (and pair_c, by PAIR_NAME): owner of the notes.  PAIR 2 has another layout
  * and converts; it imports pair_a, which imports it: a cycle of imports is allowed.
+ * `extra`, at the note of number 5: "refuse" | "quiet" | "memory" | "unset" | "forbidden" | "crash" |
+ * "hang"
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "pair.h"
 
@@ -59,12 +65,35 @@ note_free(struct relw *rw, void *note)
 }
 
 #if PAIR == 2
+/* What it is told to return for this note, or 1. */
+static int
+obey(struct relw *rw, const struct relw_change *change, int n)
+{
+	const char *order = n == 5 ? change->extra : "null";
+	if (strcmp(order, "\"refuse\"") == 0)
+		return relw_refuse(rw, "note %d is ill", n);
+	if (strcmp(order, "\"quiet\"") == 0)
+		return -EILSEQ;
+	if (strcmp(order, "\"memory\"") == 0)
+		return -ENOMEM;
+	if (strcmp(order, "\"forbidden\"") == 0)
+		relw_fd_del(rw, 0);
+	if (strcmp(order, "\"crash\"") == 0)
+		raise(SIGSEGV);
+	while (strcmp(order, "\"hang\"") == 0)
+		pause();
+	return strcmp(order, "\"unset\"") == 0 ? 0 : 1;
+}
+
 static int
 convert(struct relw *rw, const struct relw_change *change, void *old, void **ret_new)
 {
 	/* The imports are this version's in both directions: version 1 has none. */
 	const struct pair_b *c = RELW_IMPORT(rw, 0, struct pair_b);
 	c->note_free(RELW_CALLEE(rw, 0), c->note_new(RELW_CALLEE(rw, 0), 0));
+	int rc = obey(rw, change, change->mode == RELW_UP ? ((struct note_1 *)old)->n : 0);
+	if (rc <= 0)
+		return rc;
 	if (change->mode == RELW_UP) {
 		struct note_2 *x = malloc(sizeof(*x));
 		if (x == NULL)

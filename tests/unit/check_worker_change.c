@@ -437,13 +437,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ parts */
 static void
-start_pair(void)
-{
-	fake_start("pair_a", fake_modules("pair-a-1", "pair_a", "pair-b-1", "pair_b", NULL), NULL);
-	json_decref(fake_expect("ready"));
-}
-
-static void
 expect_pair(const char *text)
 {
 	json_t *reply = fake_call("any");
@@ -452,23 +445,16 @@ expect_pair(const char *text)
 }
 
 static void
-prepare_pair(bool refuse)
+prepare_pair(json_t *a, const char *b)
 {
-	fake_prepare(json_pack("[o]",
-			 fake_step(0, true, json_pack("[s,s]", "pair_a", "pair_b"),
-			     json_pack("[o,o]", fake_change("pair_a", "up", json_boolean(refuse)),
-				 fake_change("pair_b", "up", NULL)),
-			     json_pack("[o,o]", fake_change("pair_b", "down", NULL),
-				 fake_change("pair_a", "down", NULL)))),
-	    fake_modules("pair-a-2", "pair_a", "pair-b-2", "pair_b", "pair-c", "pair_c", NULL),
-	    1000);
+	fake_prepare(fake_pair_steps(a, b), fake_pair_modules(), 1000);
 	json_decref(fake_prepared(true));
 }
 
 START_TEST(parts_are_converted_both_ways)
 {
-	start_pair();
-	prepare_pair(false);
+	fake_start_pair();
+	prepare_pair(NULL, NULL);
 	fake_bracket(0, 0);
 	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
 	expect_pair("a2 was-0 was-9");
@@ -487,8 +473,8 @@ END_TEST
 
 START_TEST(converted_parts_vanish_at_abort)
 {
-	start_pair();
-	prepare_pair(true);
+	fake_start_pair();
+	prepare_pair(json_true(), NULL);
 	fake_bracket(0, 0);
 	struct proto_frame f = fake_frame(PROTO_DONE);
 	ck_assert_int_eq(f.decided, PROTO_ABORT);
@@ -500,9 +486,50 @@ START_TEST(converted_parts_vanish_at_abort)
 }
 END_TEST
 
+#define CONVERT "convert of state type 'note' of pair_b 2"
+
+/* The part's owner is named, whatever its holder makes of it; the runtime's refusal is told. */
+static const struct {
+	const char *a, *b; /* orders */
+	enum proto_built_code code;
+	const char *module, *text;
+} part_failures[] = {
+    {"pass", "refuse", PROTO_REFUSED, "pair_b", CONVERT " refused: note 5 is ill"},
+    {NULL, "refuse", PROTO_REFUSED, "pair_b",
+	CONVERT " refused: note 5 is ill; code_change of pair_a 2 refused: note 5: -1"},
+    {"pass", "quiet", PROTO_REFUSED, "pair_b", CONVERT " refused: it gave no reason"},
+    {"pass", "memory", PROTO_NO_MEMORY, "pair_b", CONVERT ": out of memory"},
+    {"pass", "forbidden", PROTO_FORBIDDEN, "pair_b", CONVERT " called relw_fd_del, which it may not"},
+    {"pass", "unset", PROTO_REFUSED, "pair_b", CONVERT " returned 0 and set no new state"},
+    {"go on", "unset", PROTO_REFUSED, "pair_b", CONVERT " returned 0 and set no new state"},
+    {"type", NULL, PROTO_REFUSED, "pair_a",
+	"code_change of pair_a 2 refused: relw_txn_convert(\"pair_b\", \"letter\"): "
+	"version 1 has no such state type (ENOENT)"},
+    {"module", NULL, PROTO_REFUSED, "pair_a",
+	"code_change of pair_a 2 refused: relw_txn_convert(\"pair\", \"note\"): "
+	"no such part: the worker uses no such module (ENOENT)"},
+};
+
+START_TEST(failing_part_is_told)
+{
+	fake_start_pair();
+	prepare_pair(part_failures[_i].a != NULL ? json_string(part_failures[_i].a) : NULL, part_failures[_i].b);
+	fake_bracket(0, 0);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	ck_assert_str_eq(f.text, part_failures[_i].text);
+	ck_assert_str_eq(f.module, part_failures[_i].module);
+	ck_assert_int_eq(f.code, part_failures[_i].code);
+	ck_assert_int_eq(f.decided, PROTO_ABORT);
+	expect_pair("a1 0 9");
+	fake_send("stop", json_object());
+	int status = fake_exit(); /* with a sanitizer: nothing freed twice */
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
 START_TEST(parts_need_the_code_change_of_their_holder)
 {
-	start_pair();
+	fake_start_pair();
 	refused(json_pack("[o]", fake_step(0, true, json_pack("[s]", "pair_b"),
 				     json_pack("[o]", fake_change("pair_b", "up", NULL)), NULL)),
 	    fake_modules("pair-b-2", "pair_b", "pair-c", "pair_c", NULL), "code_change_failed",
@@ -628,6 +655,7 @@ main(void)
 	tcase_add_test(tc, finish_may_name_the_release);
 	tcase_add_test(tc, parts_are_converted_both_ways);
 	tcase_add_test(tc, converted_parts_vanish_at_abort);
+	tcase_add_loop_test(tc, failing_part_is_told, 0, (int)NELEM(part_failures));
 	tcase_add_test(tc, parts_need_the_code_change_of_their_holder);
 	tcase_add_test(tc, old_version_stays_until_confirmed);
 	tcase_add_test(tc, old_version_makes_room_for_a_third);

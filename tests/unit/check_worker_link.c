@@ -443,6 +443,32 @@ START_TEST(hung_rehearsal_is_ended_while_the_worker_serves)
 }
 END_TEST
 
+static void
+rehearse_pair(const char *a, const char *b, int deadline_ms)
+{
+	fake_send("rehearse", json_pack("{s:i, s:i, s:o, s:o}", "operation", FAKE_OP, "deadline_ms",
+				  deadline_ms, "steps", fake_pair_steps(json_string(a), b), "modules",
+				  fake_pair_modules()));
+}
+
+static const struct {
+	const char *a, *b, *result, *module, *text;
+} part_rehearsals[] = {
+    {"pass", "refuse", "refused", "pair_b", "note 5 is ill"},
+    {"pass", "crash", "crashed", "pair_b", "killed by SIGSEGV"},
+    {"pass", "hang", "hung", "pair_b", "did not end in time"},
+    {"crash", "", "crashed", "pair_a", "killed by SIGSEGV"}, /* after all converts */
+};
+
+START_TEST(rehearsal_names_the_owner_of_a_part)
+{
+	fake_start_pair();
+	rehearse_pair(part_rehearsals[_i].a, part_rehearsals[_i].b,
+	    strcmp(part_rehearsals[_i].b, "hang") == 0 ? 300 : 60000);
+	expect_rehearsed(part_rehearsals[_i].result, part_rehearsals[_i].module, part_rehearsals[_i].text);
+}
+END_TEST
+
 START_TEST(finish_ends_a_rehearsal)
 {
 	json_decref(fake_start_counter("counter-1"));
@@ -503,6 +529,7 @@ main(void)
 	tcase_add_test(tc, rehearsal_says_ok_and_changes_nothing);
 	tcase_add_loop_test(tc, rehearsal_finds_what_is_bad, 0, (int)NELEM(rehearsals));
 	tcase_add_test(tc, hung_rehearsal_is_ended_while_the_worker_serves);
+	tcase_add_loop_test(tc, rehearsal_names_the_owner_of_a_part, 0, (int)NELEM(part_rehearsals));
 	tcase_add_test(tc, finish_ends_a_rehearsal);
 	tcase_add_test(tc, rehearsal_dies_with_the_worker);
 	suite_add_tcase(s, tc);

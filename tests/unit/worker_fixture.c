@@ -308,6 +308,29 @@ fake_step(uint32_t number, bool self, json_t *loads, json_t *changes, json_t *un
 }
 
 void
+fake_start_pair(void)
+{
+	fake_start("pair_a", fake_modules("pair-a-1", "pair_a", "pair-b-1", "pair_b", NULL), NULL);
+	json_decref(fake_expect("ready"));
+}
+
+json_t *
+fake_pair_steps(json_t *a, const char *b)
+{
+	return json_pack("[o]",
+	    fake_step(0, true, json_pack("[s,s]", "pair_a", "pair_b"),
+		json_pack("[o,o]", fake_change("pair_a", "up", a),
+		    fake_change("pair_b", "up", b != NULL ? json_string(b) : NULL)),
+		json_pack("[o,o]", fake_change("pair_b", "down", NULL), fake_change("pair_a", "down", NULL))));
+}
+
+json_t *
+fake_pair_modules(void)
+{
+	return fake_modules("pair-a-2", "pair_a", "pair-b-2", "pair_b", "pair-c", "pair_c", NULL);
+}
+
+void
 fake_memory(void)
 {
 	struct rel_err err = REL_ERR_INIT;

@@ -47,12 +47,17 @@ json_t *fake_module(const char *file, const char *module);
 json_t *fake_modules(const char *file, const char *module, ...); /* pairs, NULL ends */
 void fake_start(const char *module, json_t *modules, json_t *args);
 json_t *fake_start_counter(const char *file); /* its ready message */
+void fake_start_pair(void);		      /* pair_a with the notes of pair_b, both in version 1 */
 const char *fake_echo(void);		      /* one exchange with the counter: "VSN:count:key" */
 json_t *fake_call(const char *request);	      /* JSON string as request; the reply's body */
 
 /* One step; `changes` may be NULL: none.  up word 0, undo word 1, cell 0. */
 json_t *fake_step(uint32_t number, bool self, json_t *loads, json_t *changes, json_t *undo_changes);
 json_t *fake_change(const char *module, const char *mode, json_t *extra);
+/* To version 2 of the pair, self, with what the code_change of pair_a and the convert of pair_b are told to do;
+ * NULL: nothing. */
+json_t *fake_pair_steps(json_t *a, const char *b);
+json_t *fake_pair_modules(void);
 void fake_memory(void); /* new words and eventfds */
 /* The same with fake.memory and what belongs to it. */
 void fake_send_memory(const char *name, json_t *body);
