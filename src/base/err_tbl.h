@@ -107,7 +107,7 @@ X(BAD_ABI,        "bad_abi",               10, "build the module against the run
 X(REHEARSAL_CRASHED, "rehearsal_crashed",   1, "correct the module's code_change, build the release anew and try again")
 X(REHEARSAL_HUNG,    "rehearsal_hung",      1, "correct the module's code_change, build the release anew and try again")
 X(REHEARSAL_REFUSED, "rehearsal_refused",   1, "the module's code_change refused this state: the message is its own")
-X(CODE_CHANGE_FAILED, "code_change_failed", 1, "correct the module's code_change and build the release anew; `--rehearse auto` finds it without harm")
+X(CODE_CHANGE_FAILED, "code_change_failed", 1, "correct the module's code_change and build the release anew")
 X(SUSPEND_FAILED, "suspend_timeout",        1, "the worker did not come to rest in time; try again, or give a longer timeout")
 X(WORKER_DIED,    "worker_died",            1, "ROOT/log/ holds the worker's log and relupd's; a core dump tells the place")
 X(WORKER_SILENT,  "worker_silent",          1, "look at the worker's log; `kill` it if it hangs, relupd starts it again")

@@ -333,8 +333,16 @@ exec_bracket_begin(struct exec *x)
 
 /* ------------------------------------------------------------------ answers */
 
+/* Only where none has run: one that has did not find it.  A recovery does not know. */
 static void
-frame_error(const struct exec_worker *w, const struct proto_frame *f, struct rel_err *err)
+hint_rehearsal(const struct exec *x, struct rel_err *err)
+{
+	if (err->code == REL_E_CODE_CHANGE_FAILED && x->opt.rehearse == EXEC_REHEARSE_NEVER)
+		rel_err_hint(err, "%s; `--rehearse auto` finds it without harm", rel_err_hint_of(err));
+}
+
+static void
+frame_error(const struct exec *x, const struct exec_worker *w, const struct proto_frame *f, struct rel_err *err)
 {
 	const char *what = f->text[0] != '\0' ? f->text
 	    : f->code == PROTO_NO_MEMORY      ? "out of memory"
@@ -346,6 +354,7 @@ frame_error(const struct exec_worker *w, const struct proto_frame *f, struct rel
 	else
 		rel_err_set(err, REL_E_CODE_CHANGE_FAILED, "%s: code_change of %s: %s", w->name,
 		    f->module[0] != '\0' ? f->module : "its module", what);
+	hint_rehearsal(x, err);
 }
 
 void
@@ -379,7 +388,7 @@ on_built(struct exec *x, struct exec_worker *w, const struct proto_frame *f)
 		return;
 	}
 	struct rel_err err = REL_ERR_INIT;
-	frame_error(w, f, &err);
+	frame_error(x, w, f, &err);
 	if (!x->undoing) {
 		built(x, w); /* at rest: it waits for the word like the others */
 		abort_bracket(x, &err);
@@ -404,7 +413,7 @@ on_done(struct exec *x, struct exec_worker *w, const struct proto_frame *f)
 		 * another, whose reason may still be on its way. */
 		x->aborted = true;
 		struct rel_err err = REL_ERR_INIT;
-		frame_error(w, f, &err);
+		frame_error(x, w, f, &err);
 		if (x->err.code == REL_OK && f->code != PROTO_OK)
 			exec_fail(x, &err);
 	}
@@ -558,6 +567,8 @@ overdue(struct exec *x, const struct look *l, struct rel_err *err)
 		rel_err_set(err, REL_E_CODE_CHANGE_FAILED,
 		    "%s did not end its code_change within %" PRId64 " ms%s", x->workers[who].name,
 		    x->opt.max_pause / DUR_MS, worst == 3 ? " of the first worker's rest" : "");
+	if (worst != 0)
+		hint_rehearsal(x, err);
 	return worst != 0;
 }
 

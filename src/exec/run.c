@@ -157,11 +157,18 @@ rehearsal_ended(struct exec *x, struct exec_worker *w)
 	rehearse_some(x);
 }
 
-/* Not relupd is busy, but a worker that has not ended what was over for the others. */
+/* What a person does next, where the code alone does not tell: of busy, not relupd is, but a worker that has
+ * not ended what was over for the others; of a code_change that failed, none was called yet. */
 static void
-hint_if_held(struct rel_err *err)
+hint_refusal(struct rel_err *err, const json_t *body)
 {
-	if (err->code == REL_E_BUSY)
+	const char *hint = json_string_value(json_object_get(body, "hint"));
+	if (err->code != REL_OK && hint != NULL)
+		rel_err_hint(err, "%s", hint);
+	else if (err->code == REL_E_CODE_CHANGE_FAILED)
+		rel_err_hint(err, "the module or its appup.yaml lacks what the message says: see relworker(3), "
+				  "DIAGNOSTICS");
+	else if (err->code == REL_E_BUSY)
 		rel_err_hint(err, "it still loads code of that operation: try again, or, where a constructor of "
 				  "the code hangs, `kill -KILL` its pid, see `relctl status`");
 }
@@ -207,7 +214,7 @@ on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
 			    w->name, result, module != NULL && module[0] != '\0' ? module : "",
 			    module != NULL && module[0] != '\0' ? ": " : "",
 			    text != NULL ? text : "no reason given");
-	hint_if_held(&err);
+	hint_refusal(&err, body);
 	if (err.code == REL_OK && (result == NULL || strcmp(result, "ok") != 0))
 		rel_err_set(&err, REL_E_PROTOCOL, "%s answered the rehearsal with nonsense", w->name);
 	refuse_the_slow(x, w, body, &err);
@@ -398,7 +405,7 @@ on_prepared(struct exec *x, struct exec_worker *w, const json_t *body)
 		struct rel_err err = REL_ERR_INIT;
 		rel_err_set(&err, code != REL_OK ? code : REL_E_BAD_MODULE, "%s: %s", w->name,
 		    text != NULL ? text : "cannot prepare the new code");
-		hint_if_held(&err);
+		hint_refusal(&err, body);
 		exec_fail(x, &err);
 		w->stranded = x->recovering;
 	}

@@ -25,8 +25,8 @@
  *  hello    {worker, pid, abi, root, job:null|JOB, operation:null|{operation, steps:[{step, state}…]}}
  *                                               + the listeners' fds where job is set
  *  ready    {modules:[LOADED…]}        failed    {code, text}   (start failed; the worker exits)
- *  rehearsed{operation, result:"ok|refused|crashed|hung", code?, module, text, fork_us, change_us,
- *            longest_us}                       longest: building the state of one step
+ *  rehearsed{operation, result:"ok|refused|crashed|hung", code?, module, text, hint?, fork_us,
+ *            change_us, longest_us}            longest: building the state of one step
  *  prepared {operation, ok:bool, code, text}
  *  finished {operation, modules:[LOADED…], unmappable:[{module, vsn, reason}…]}
  *  reply    {id, ok:bool, reply:ANY | text}

@@ -256,7 +256,7 @@ worker_op_build(struct worker *w, struct op *op, struct rel_err *err)
 		else if (worker_gen_new(w, &s->table, &s->after, err) != 0)
 			return -1;
 		if (worker_step_check(w, s->before, s->after, &s->changes, &f) != PROTO_OK)
-			return rel_err_set(err, REL_E_CODE_CHANGE_FAILED, "%s", f.text);
+			return worker_fail_err(&f, REL_E_CODE_CHANGE_FAILED, err);
 		prev = s->after;
 	}
 	return 0;

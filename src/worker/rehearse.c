@@ -30,6 +30,7 @@ struct record {
 	int64_t change_us, longest_us; /* building the states of all steps; of one */
 	char module[64];
 	char text[PROTO_FRAME_TEXT];
+	char hint[256]; /* "": what the code tells */
 };
 
 /* ------------------------------------------------------------------ the copy */
@@ -92,7 +93,7 @@ make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *
 		r->longest_us = built_us > r->longest_us ? built_us : r->longest_us;
 		if (code != PROTO_OK) {
 			snprintf(r->module, sizeof(r->module), "%s", t.fail.module);
-			return rel_err_set(err, REL_E_REHEARSAL_REFUSED, "%s", t.fail.text);
+			return worker_fail_err(&t.fail, REL_E_REHEARSAL_REFUSED, err);
 		}
 		worker_txn_commit(&t);
 		r->change_us += (rel_mono_now() - begin) / 1000;
@@ -119,6 +120,7 @@ rehearse_child(struct worker *w, json_t *body, struct stage *stage)
 	if (r.module[0] == '\0')
 		copy_module(stage, r.module, sizeof(r.module));
 	snprintf(r.text, sizeof(r.text), "%.*s", (int)sizeof(r.text) - 1, err.text);
+	snprintf(r.hint, sizeof(r.hint), "%s", err.hint);
 	(void)!write(CHILD_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
 }
 
@@ -128,11 +130,12 @@ answer(struct worker *w, int64_t operation, const char *result, const struct reh
     enum rel_ecode code, const char *text)
 {
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:I, s:I, s:I}", "operation", (json_int_t)operation,
+	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:s*, s:I, s:I, s:I}", "operation", (json_int_t)operation,
 		"result", result, "code",
 		code != REL_OK ? rel_err_name(code) : NULL, "module",
 		proto_text_json(r != NULL ? r->module : ""), "text",
-		proto_text_json(text), "fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
+		proto_text_json(text), "hint", r != NULL && r->hint[0] != '\0' ? r->hint : NULL,
+		"fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
 		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
 		(json_int_t)(r != NULL ? r->longest_us : 0)));
 }
@@ -225,6 +228,7 @@ worker_rehearse_read(struct worker *w)
 		r->change_us = rec.change_us;
 		r->longest_us = rec.longest_us;
 		memcpy(r->text, rec.text, sizeof(r->text));
+		memcpy(r->hint, rec.hint, sizeof(r->hint));
 	}
 	if (n != 0)
 		return;

@@ -27,7 +27,23 @@ fail(struct fail *f, enum proto_built_code code, const char *module, const char 
 	va_start(ap, fmt);
 	vsnprintf(f->text, sizeof(f->text), fmt, ap);
 	va_end(ap);
+	f->hint = NULL;
 	return code;
+}
+
+/* Of a failure just set. */
+static enum proto_built_code
+hint(struct fail *f, const char *text)
+{
+	f->hint = text;
+	return f->code;
+}
+
+int
+worker_fail_err(const struct fail *f, enum rel_ecode code, struct rel_err *err)
+{
+	rel_err_set(err, code, "%s", f->text);
+	return f->hint != NULL ? rel_err_hint(err, "%s", f->hint) : -1;
 }
 
 static const struct object *
@@ -76,10 +92,13 @@ check_changes(
 		if (o == NULL)
 			continue; /* not one that this worker uses */
 		bool root = strcmp(to->table.e[0].obj->module, c->module) == 0;
-		if (root ? o->table->code_change == NULL : !converts(o->table))
-			return fail(f, PROTO_NO_CODE_CHANGE, c->module,
-			    "module %s %s offers no %s, which the script calls", c->module,
-			    o->table->vsn, root ? "code_change" : "convert of a state type");
+		if (root ? o->table->code_change != NULL : converts(o->table))
+			continue;
+		fail(f, PROTO_NO_CODE_CHANGE, c->module, "module %s %s offers no %s, which the script calls",
+		    c->module, o->table->vsn, root ? "code_change" : "convert of a state type");
+		return hint(f, root ? "add it to the module, or make its update soft in the appup.yaml"
+				    : "add it to the module, or, where no layout of its parts changes, give it a "
+				      "load_module in the appup.yaml");
 	}
 	return PROTO_OK;
 }
@@ -95,20 +114,24 @@ check_layout(const struct object *from, const struct object *to, const struct ch
 		const struct relw_state_type *was = find_type(from->table, t[i].name);
 		if (was == NULL || was->version == t[i].version)
 			continue;
-		if (root == NULL)
-			return fail(f, PROTO_REFUSED, to->module,
-			    "module %s %s → %s: state type '%s' version %u → %u, and the script "
-			    "has no "
+		if (root == NULL) {
+			fail(f, PROTO_REFUSED, to->module,
+			    "module %s %s → %s: state type '%s' version %u → %u, and the script has no "
 			    "code_change of %s",
 			    to->module, from->table->vsn, to->table->vsn, t[i].name, was->version,
 			    t[i].version, root_module);
+			return hint(f, "make the update of that module advanced in the appup.yaml: `change: "
+				       "{advanced: EXTRA}`, and make the relup again");
+		}
 		if (is_root && i == 0)
 			continue;
 		enum relw_mode mode = change != NULL ? change->mode : root->mode;
-		if ((mode == RELW_UP ? t[i].convert : was->convert) == NULL)
-			return fail(f, PROTO_NO_CODE_CHANGE, to->module,
+		if ((mode == RELW_UP ? t[i].convert : was->convert) == NULL) {
+			fail(f, PROTO_NO_CODE_CHANGE, to->module,
 			    "module %s: state type '%s' version %u → %u, and it offers no convert",
 			    to->module, t[i].name, was->version, t[i].version);
+			return hint(f, "write the convert of that state type in the newer version");
+		}
 	}
 	return PROTO_OK;
 }
@@ -122,10 +145,11 @@ check_slots(const struct worker *w, const struct gen *to, struct fail *f)
 		if (s->used == 0 || worker_gen_offers(to, i))
 			continue;
 		const struct object *o = object_in(to, s->module);
-		return fail(f, PROTO_REFUSED, s->module,
+		fail(f, PROTO_REFUSED, s->module,
 		    "%u registrations name function '%s' of module %s, which %s%s does not offer",
 		    s->used, s->function != NULL ? s->function : "handle_event", s->module,
 		    o != NULL ? "its version " : "the release", o != NULL ? o->table->vsn : "");
+		return hint(f, "keep a function of that name as long as a state may have registered it");
 	}
 	return PROTO_OK;
 }
@@ -200,11 +224,11 @@ fail_with(struct txn *t, struct fail *ret, const char *module, const char *what,
 		*ret = c->fail;
 	else if (c->convert)
 		fail(ret, c->fail.code, c->fail.module, "%s; %s refused: %s", c->fail.text, what, own);
+	else if (own[0] == '\0' && c->rc != 0)
+		fail(ret, PROTO_REFUSED, module, "%s refused: %s", what, c->fail.text);
 	else
 		fail(ret, PROTO_REFUSED, module, "%s refused: %s", what,
-		    own[0] != '\0'   ? own
-			: c->rc != 0 ? c->fail.text
-				     : "it gave no reason");
+		    own[0] != '\0' ? own : "it gave no reason");
 }
 
 static int no_part(struct txn *t, int rc, const char *module, const char *type, const char *fmt, ...)
@@ -236,10 +260,10 @@ forget_cause(struct txn *t)
 
 /* A mistake of the module, whatever its caller makes of it. */
 static void
-set_broken(struct txn *t, struct fail f)
+set_broken(struct txn *t, const struct fail *f)
 {
 	if (t->broken.code == PROTO_OK)
-		t->broken = f;
+		t->broken = *f;
 }
 
 /* What the call of a convert came to; 0, or what relw_txn_convert() returns. */
@@ -255,11 +279,11 @@ judge_convert(struct txn *t, const struct object *o, const char *type, int rc, c
 	snprintf(what, sizeof(what), "convert of state type '%s' of %s %s", type, o->module, o->table->vsn);
 	if (forbidden) {
 		fail(&f, PROTO_FORBIDDEN, o->module, "%s called %s, which it may not", what, t->forbidden);
-		set_broken(t, f);
+		set_broken(t, &f);
 	}
 	if (rc == 0 && built == &never_set) {
 		fail(&f, PROTO_REFUSED, o->module, "%s returned 0 and set no new state", what);
-		set_broken(t, f);
+		set_broken(t, &f);
 		return -ECANCELED;
 	}
 	if (rc == 0)
@@ -277,7 +301,6 @@ call_convert(struct txn *t, const struct relw_state_type *type, struct view *v, 
 {
 	void *built = not_set();
 	const char *forbidden = t->forbidden, *caller = set_running(t, v->entry->obj->module);
-	forget_cause(t);
 	t->w->refusal[0] = '\0';
 	int rc = type->convert(&v->pub, change, old, &built);
 	set_running(t, caller);
@@ -340,6 +363,7 @@ worker_txn_convert(
 {
 	struct txn *t = w->txn;
 	int from = worker_gen_index(t->from, module), to = worker_gen_index(t->to, module);
+	forget_cause(t);
 	if (from < 0 || to < 0)
 		return no_part(t, -ENOENT, module, type, "no such part: the worker uses no such module%s (ENOENT)",
 		    from >= 0	? " after the change"
@@ -350,6 +374,15 @@ worker_txn_convert(
 		return 0;
 	}
 	return run_convert(t, t->from->views[from], t->to->views[to], type, old, ret_new);
+}
+
+/* It may be its word about this state; everything else is a mistake of its author. */
+static bool
+refused_by_module(const struct txn *t, int rc)
+{
+	if (rc == 0 || t->broken.code != PROTO_OK || t->forbidden != NULL)
+		return false;
+	return t->cause.rc == 0 || t->cause.convert || t->w->refusal[0] != '\0';
 }
 
 /* What the call of code_change came to. */
@@ -369,6 +402,10 @@ judge_code_change(struct txn *t, const struct relw_module *m, int rc, void *buil
 		fail_with(t, f, m->name, what, rc);
 	else if (built == &never_set)
 		fail(f, PROTO_REFUSED, m->name, "%s returned 0 and set no new state", what);
+	if (f->code == PROTO_NO_MEMORY)
+		return hint(f, "free memory and try again");
+	if (f->code != PROTO_OK && !refused_by_module(t, rc))
+		return hint(f, "correct the module's code_change (of a part: convert) and build the release anew");
 	return f->code;
 }
 

@@ -176,6 +176,7 @@ struct fail {
 	enum proto_built_code code;
 	char module[64];
 	char text[PROTO_FRAME_TEXT];
+	const char *hint;             /* what to do next; NULL: what the code alone tells */
 };
 
 /* What a commit left behind, to be freed when the worker has time. */
@@ -268,7 +269,7 @@ struct rehearsal {
 	bool hung, ended;             /* ended: the child told its result */
 	const char *result;
 	enum rel_ecode code;          /* of a refusal */
-	char module[64], text[PROTO_FRAME_TEXT];
+	char module[64], text[PROTO_FRAME_TEXT], hint[256];
 };
 
 /* ------------------------------------------------------------------ the worker */
@@ -387,6 +388,7 @@ void worker_finish(struct worker *w, json_t *body);
 void worker_op_end(struct worker *w, bool confirmed, json_t *unmappable);
 
 /* txn.c */
+int worker_fail_err(const struct fail *f, enum rel_ecode code, struct rel_err *err);
 enum proto_built_code worker_step_check(const struct worker *w, const struct gen *from, const struct gen *to,
     const struct changes *changes, struct fail *ret);
 enum proto_built_code worker_txn_build(struct txn *t);

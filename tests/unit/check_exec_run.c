@@ -223,16 +223,19 @@ START_TEST(fails_before_any_pause)
 	static const struct {
 		enum answer rehearse, prepare;
 		enum rel_ecode code;
-		const char *text;
+		const char *text, *hint;
 	} cases[] = {
-	    {ANSWER_NO, ANSWER_OK, REL_E_REHEARSAL_REFUSED, "a/c/2 refused: m0: why"},
-	    {ANSWER_CRASHED, ANSWER_OK, REL_E_REHEARSAL_CRASHED, "a/c/2 crashed: m0: why"},
-	    {ANSWER_HUNG, ANSWER_OK, REL_E_REHEARSAL_HUNG, "a/c/2 hung: m0: why"},
-	    {ANSWER_GARBAGE, ANSWER_OK, REL_E_PROTOCOL, "a/c/2 answered"},
-	    {ANSWER_MUTE, ANSWER_OK, REL_E_WORKER_SILENT, "a/c/2 does not answer"},
-	    {ANSWER_OK, ANSWER_NO, REL_E_BAD_ABI, "a/c/2: why"},
-	    {ANSWER_OK, ANSWER_GARBAGE, REL_E_BAD_MODULE, "a/c/2: cannot prepare"},
-	    {ANSWER_OK, ANSWER_MUTE, REL_E_WORKER_SILENT, "a/c/2 does not answer"},
+	    {ANSWER_NO, ANSWER_OK, REL_E_REHEARSAL_REFUSED, "a/c/2 refused: m0: why", NULL},
+	    {ANSWER_LACKS, ANSWER_OK, REL_E_CODE_CHANGE_FAILED, "a/c/2: why", "so"},
+	    {ANSWER_OK, ANSWER_LACKS, REL_E_CODE_CHANGE_FAILED, "a/c/2: why",
+		"the module or its appup.yaml lacks what the message says: see relworker(3), DIAGNOSTICS"},
+	    {ANSWER_CRASHED, ANSWER_OK, REL_E_REHEARSAL_CRASHED, "a/c/2 crashed: m0: why", NULL},
+	    {ANSWER_HUNG, ANSWER_OK, REL_E_REHEARSAL_HUNG, "a/c/2 hung: m0: why", NULL},
+	    {ANSWER_GARBAGE, ANSWER_OK, REL_E_PROTOCOL, "a/c/2 answered", NULL},
+	    {ANSWER_MUTE, ANSWER_OK, REL_E_WORKER_SILENT, "a/c/2 does not answer", NULL},
+	    {ANSWER_OK, ANSWER_NO, REL_E_BAD_ABI, "a/c/2: why", NULL},
+	    {ANSWER_OK, ANSWER_GARBAGE, REL_E_BAD_MODULE, "a/c/2: cannot prepare", NULL},
+	    {ANSWER_OK, ANSWER_MUTE, REL_E_WORKER_SILENT, "a/c/2 does not answer", NULL},
 	};
 	struct world *w = world_new("gl", 9);
 	w->fakes[2].rehearse = cases[_i].rehearse;
@@ -242,6 +245,8 @@ START_TEST(fails_before_any_pause)
 	ck_assert_int_eq(w->outcome, EXEC_UNCHANGED);
 	ck_assert_int_eq(w->err.code, cases[_i].code);
 	ck_assert_msg(strstr(w->err.text, cases[_i].text) != NULL, "%s", w->err.text);
+	if (cases[_i].hint != NULL)
+		ck_assert_str_eq(rel_err_hint_of(&w->err), cases[_i].hint);
 	ck_assert_uint_eq(w->frames[0] + w->frames[1] + w->undos, 0);
 	world_free(w);
 }
@@ -261,6 +266,24 @@ START_TEST(slower_than_allowed)
 		ck_assert_str_eq(w->err.text,
 		    "the rehearsal in a copy of a/c/1: code_change took 300ms, and 300ms are allowed");
 	}
+	world_free(w);
+}
+END_TEST
+
+/* It is told of the rehearsal where none has run, and only there. */
+START_TEST(rehearsal_is_no_hint_after_one)
+{
+	const char *kinds = _i % 2 == 0 ? "gg" : "ww";
+	bool never = _i < 4;
+	struct world *w = never ? world_unrehearsed(kinds, 2) : world_new(kinds, 2);
+	w->fakes[1].act[0][1] = _i % 4 < 2 ? ACT_REFUSE : ACT_HANG;
+	world_start(w);
+	world_check(w);
+	ck_assert_int_eq(w->err.code, REL_E_CODE_CHANGE_FAILED);
+	ck_assert_str_eq(rel_err_hint_of(&w->err), never
+		? "correct the module's code_change and build the release anew; `--rehearse auto` finds it "
+		  "without harm"
+		: "correct the module's code_change and build the release anew");
 	world_free(w);
 }
 END_TEST
@@ -445,7 +468,8 @@ main(void)
 	tcase_add_loop_test(t, idle_steps, 0, 2);
 	tcase_add_loop_test(t, barrier_group_and_worker, 0, 2);
 	tcase_add_test(t, figures);
-	tcase_add_loop_test(t, fails_before_any_pause, 0, 8);
+	tcase_add_loop_test(t, fails_before_any_pause, 0, 10);
+	tcase_add_loop_test(t, rehearsal_is_no_hint_after_one, 0, 8);
 	tcase_add_loop_test(t, slower_than_allowed, 0, 2);
 	tcase_add_loop_test(t, one_of_many_does_not_answer, 0, 9);
 	tcase_add_loop_test(t, unreachable_before_any_pause, 0, 2);

@@ -378,10 +378,14 @@ rehearse(const char *file, const char *order, int deadline_ms)
 				  "modules", fake_modules(file, "counter", NULL)));
 }
 
+/* `hint`: "" where there is none. */
 static void
-expect_rehearsed(const char *result, const char *module, const char *text)
+expect_rehearsed(const char *result, const char *module, const char *text, const char *hint)
 {
 	json_t *b = fake_expect("rehearsed");
+	const char *have = text_of(b, "hint");
+	if (hint[0] == '\0' ? have[0] != '\0' : strstr(have, hint) == NULL)
+		ck_abort_msg("the hint is not '%s': %s", hint, have);
 	ck_assert_int_eq(json_integer_value(json_object_get(b, "operation")), FAKE_OP);
 	if (strcmp(text_of(b, "result"), result) != 0)
 		ck_abort_msg("%s", json_dumps(b, 0));
@@ -398,23 +402,26 @@ START_TEST(rehearsal_says_ok_and_changes_nothing)
 	json_decref(fake_start_counter("counter-1"));
 	int fds = fake_fds();
 	rehearse("counter-2", NULL, 60000);
-	expect_rehearsed("ok", "counter", "");
+	expect_rehearsed("ok", "counter", "", "");
 	ck_assert_str_eq(fake_echo(), "1:6:1");
 	rehearse("counter-2", NULL, 60000);
-	expect_rehearsed("ok", "counter", "");
+	expect_rehearsed("ok", "counter", "", "");
 	ck_assert_int_eq(fake_fds(), fds);
 }
 END_TEST
 
 static const struct {
-	const char *file, *order, *result, *text;
+	const char *file, *order, *result, *text, *hint;
 } rehearsals[] = {
-    {"counter-2", "refuse", "refused", "told to refuse (rehearsal, from 1)"},
-    {"counter-2", "forbidden", "refused", "called relw_timer_add, which it may not"},
-    {"counter-2", "unset", "refused", "code_change of counter 2 returned 0 and set no new state"},
-    {"counter-2", "crash", "crashed", "killed by SIGSEGV"},
-    {"counter-nochange", NULL, "refused", "offers no code_change"},
-    {"counter-absent", NULL, "refused", "No such file"},
+    {"counter-2", "refuse", "refused", "told to refuse (rehearsal, from 1)", ""},
+    {"counter-2", "forbidden", "refused", "called relw_timer_add, which it may not", "correct the module"},
+    {"counter-2", "unset", "refused", "code_change of counter 2 returned 0 and set no new state",
+	"correct the module"},
+    {"counter-2", "memory", "refused", "out of memory", "free memory"},
+    {"counter-2", "crash", "crashed", "killed by SIGSEGV", ""},
+    {"counter-nochange", NULL, "refused", "offers no code_change", "or make its update soft"},
+    {"counter-lacks", NULL, "refused", "1 registrations name function 'echo'", "keep a function of that name"},
+    {"counter-absent", NULL, "refused", "No such file", ""},
 };
 
 START_TEST(rehearsal_finds_what_is_bad)
@@ -422,11 +429,25 @@ START_TEST(rehearsal_finds_what_is_bad)
 	json_decref(fake_start_counter("counter-1"));
 	for (int i = 0; i < 2; i++) {
 		rehearse(rehearsals[_i].file, rehearsals[_i].order, 60000);
-		expect_rehearsed(rehearsals[_i].result, "counter", rehearsals[_i].text);
+		expect_rehearsed(
+		    rehearsals[_i].result, "counter", rehearsals[_i].text, rehearsals[_i].hint);
 	}
 	ck_assert_str_eq(fake_echo(), "1:6:1");
 	fake_upgrade("counter-2", false, "up");
 	ck_assert_str_eq(fake_echo(), "2:7:2");
+}
+END_TEST
+
+/* Loaded alone, where its layout is another one. */
+START_TEST(rehearsal_tells_what_the_appup_lacks)
+{
+	json_decref(fake_start_counter("counter-1"));
+	fake_send("rehearse",
+	    json_pack("{s:i, s:i, s:[o], s:o}", "operation", FAKE_OP, "deadline_ms", 60000, "steps",
+		fake_step(0, false, json_pack("[s]", "counter"), NULL, NULL), "modules",
+		fake_modules("counter-2", "counter", NULL)));
+	expect_rehearsed("refused", "counter", "and the script has no code_change of counter",
+	    "make the update of that module advanced");
 }
 END_TEST
 
@@ -439,7 +460,7 @@ START_TEST(hung_rehearsal_is_ended_while_the_worker_serves)
 		snprintf(text, sizeof(text), "1:%d:1", 6 + i);
 		ck_assert_str_eq(fake_echo(), text);
 	}
-	expect_rehearsed("hung", "counter", "did not end in time");
+	expect_rehearsed("hung", "counter", "did not end in time", "");
 }
 END_TEST
 
@@ -452,12 +473,14 @@ rehearse_pair(const char *a, const char *b, int deadline_ms)
 }
 
 static const struct {
-	const char *a, *b, *result, *module, *text;
+	const char *a, *b, *result, *module, *text, *hint;
 } part_rehearsals[] = {
-    {"pass", "refuse", "refused", "pair_b", "note 5 is ill"},
-    {"pass", "crash", "crashed", "pair_b", "killed by SIGSEGV"},
-    {"pass", "hang", "hung", "pair_b", "did not end in time"},
-    {"crash", "", "crashed", "pair_a", "killed by SIGSEGV"}, /* after all converts */
+    {"pass", "refuse", "refused", "pair_b", "note 5 is ill", ""},
+    {"pass", "unset", "refused", "pair_b", "set no new state", "correct the module"},
+    {"type", "", "refused", "pair_a", "no such state type (ENOENT)", "correct the module"},
+    {"pass", "crash", "crashed", "pair_b", "killed by SIGSEGV", ""},
+    {"pass", "hang", "hung", "pair_b", "did not end in time", ""},
+    {"crash", "", "crashed", "pair_a", "killed by SIGSEGV", ""}, /* after all converts */
 };
 
 START_TEST(rehearsal_names_the_owner_of_a_part)
@@ -465,7 +488,8 @@ START_TEST(rehearsal_names_the_owner_of_a_part)
 	fake_start_pair();
 	rehearse_pair(part_rehearsals[_i].a, part_rehearsals[_i].b,
 	    strcmp(part_rehearsals[_i].b, "hang") == 0 ? 300 : 60000);
-	expect_rehearsed(part_rehearsals[_i].result, part_rehearsals[_i].module, part_rehearsals[_i].text);
+	expect_rehearsed(part_rehearsals[_i].result, part_rehearsals[_i].module, part_rehearsals[_i].text,
+	    part_rehearsals[_i].hint);
 }
 END_TEST
 
@@ -479,7 +503,7 @@ START_TEST(finish_ends_a_rehearsal)
 	json_decref(b);
 	json_decref(fake_finish(false));
 	rehearse("counter-2", NULL, 600000);
-	expect_rehearsed("ok", "counter", "");
+	expect_rehearsed("ok", "counter", "", "");
 }
 END_TEST
 
@@ -528,6 +552,7 @@ main(void)
 	tcase_add_test(tc, garbage_from_the_daemon_ends_the_connection_only);
 	tcase_add_test(tc, rehearsal_says_ok_and_changes_nothing);
 	tcase_add_loop_test(tc, rehearsal_finds_what_is_bad, 0, (int)NELEM(rehearsals));
+	tcase_add_test(tc, rehearsal_tells_what_the_appup_lacks);
 	tcase_add_test(tc, hung_rehearsal_is_ended_while_the_worker_serves);
 	tcase_add_loop_test(tc, rehearsal_names_the_owner_of_a_part, 0, (int)NELEM(part_rehearsals));
 	tcase_add_test(tc, finish_ends_a_rehearsal);

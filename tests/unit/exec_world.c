@@ -34,8 +34,9 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 {
 	static const char *const results[] = {[ANSWER_OK] = "ok", [ANSWER_NO] = "refused",
 	    [ANSWER_CRASHED] = "crashed", [ANSWER_HUNG] = "hung", [ANSWER_BLOCKED] = "refused",
+	    [ANSWER_LACKS] = "refused",
 	    [ANSWER_TWICE] = "ok"};
-	bool ok = how == ANSWER_OK || how == ANSWER_TWICE;
+	bool ok = how == ANSWER_OK || how == ANSWER_TWICE, lacks = how == ANSWER_LACKS;
 	json_t *body;
 	if (how == ANSWER_MUTE)
 		return;
@@ -47,11 +48,13 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 		body = json_pack("{s:I, s:[i,n], s:i, s:{}}", "operation", op, "result", 7, "ok", 1,
 		    "text");
 	else if (rehearsal)
-		body = json_pack("{s:I, s:s, s:s, s:s, s:I}", "operation", op, "result", results[how],
-		    "module", "m0", "text", "why", "longest_us", f->longest_us);
+		body = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s*, s:s*}", "operation", op, "result", results[how],
+		    "module", "m0", "text", "why", "longest_us", f->longest_us, "code",
+		    lacks ? "code_change_failed" : NULL, "hint", lacks ? "so" : NULL);
 	else
 		body = json_pack("{s:I, s:b, s:s, s:s}", "operation", op, "ok", ok, "code",
-		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : "bad_abi", "text", "why");
+		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : lacks ? "code_change_failed" : "bad_abi", "text",
+		    "why");
 	fake_post(f, EV_JSON, DUR_MS, false, name, body);
 	if (how == ANSWER_TWICE)
 		fake_post(f, EV_JSON, DUR_MS + 1, false, name, json_pack("{s:I, s:s, s:b}", "operation", op,

@@ -32,6 +32,7 @@ enum answer {
 	ANSWER_NO,                    /* refused; prepare: ok false */
 	ANSWER_CRASHED, ANSWER_HUNG,  /* rehearsal only */
 	ANSWER_BLOCKED,               /* prepare only */
+	ANSWER_LACKS,                 /* code_change_failed, though none was called; the rehearsal hints */
 	ANSWER_GARBAGE,
 	ANSWER_TWICE,                 /* ok, and then a no that nobody asked for */
 	ANSWER_MUTE,
