@@ -36,6 +36,7 @@ SRC, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
 RELCTL = os.path.join(BUILD, "relctl")
 VERSIONS = ("1.0.0", "1.1.0")
 PAIR = ("clock.h", "clock.c", "teller.c")  # of a release of their own
+PART = ("tally.h", "tally.c", "meter.c", "meter-appup.yaml")  # likewise
 WAIT = 60  # seconds: for what is a matter of milliseconds
 
 
@@ -163,14 +164,14 @@ class Example:
     def lay_out(self):
         """The pages show 1.1.0; 1.0.0 differs by its number and has no appup."""
         examples = shown("example")
-        need(set(examples) == {*PAIR, "counter-1.0.0.c", "counter-1.1.0.c", "releases/1.1.0/release.yaml",
+        need(set(examples) == {*PAIR, *PART, "counter-1.0.0.c", "counter-1.1.0.c", "releases/1.1.0/release.yaml",
                                "releases/1.1.0/config.yaml", "lib/counter-1.1.0/app.yaml",
                                "lib/counter-1.1.0/appup.yaml"}, f"examples: {sorted(examples)}")
         config = "releases/1.1.0/config.yaml"
         examples[config], n = re.subn(r"socket: [^}]*", f"socket: {self.socket}", examples[config])
         need(n == 1, "config.yaml names no socket")
         for path, text in examples.items():
-            if path in PAIR:
+            if path in PAIR + PART:
                 continue
             self.write(path, text)
             if path.endswith((".c", "appup.yaml")):
@@ -307,6 +308,71 @@ def check_pair(work):
         pair.stop()
 
 
+def first_of(name, text):
+    """Version 1.0.0 of the modules that the page shows in 2.0.0, as it tells."""
+    def cut(pattern, by=""):
+        nonlocal text
+        text, n = re.subn(pattern, by, text, flags=re.S | re.M)
+        need(n > 0, f"{name}.c has no {pattern}")
+    cut(r"2\.0\.0", "1.0.0")
+    if name == "meter":
+        cut(r"^static int\ncode_change\(.*?^}\n")
+        cut(r"^\t\.code_change = code_change,\n")
+        return text
+    cut(r"^static int\nconvert\(.*?^}\n")
+    cut(r"^\t *\.convert = convert,\n")
+    cut(r"^struct tally_v2 {.*?^};\n")
+    cut(r"tally_v2", "tally_v1")
+    cut(r"version = 2", "version = 1")
+    cut(r"^\tt->count\+\+;\n")
+    cut(r"\[%ld,%ld\]", "[%ld]")
+    cut(r", t->count\)", ")")
+    return text
+
+
+def lay_out_part(part):
+    compiler, command = compile_command()
+    shows = shown("example")
+    part.write("tally.h", shows["tally.h"])
+    for v in ("1.0.0", "2.0.0"):
+        where = part.path("lib", f"meter-{v}", "modules")
+        os.makedirs(where)
+        for name in ("tally", "meter"):
+            text = shows[f"{name}.c"]
+            part.write(f"{name}.c", text if v == "2.0.0" else first_of(name, text))
+            run(*compiler, *shlex.split(command.replace("counter", name)), cwd=part.root)
+            shutil.move(part.path(f"{name}.so"), where)
+            os.remove(part.path(f"{name}.c"))
+        part.write(f"lib/meter-{v}/app.yaml", f"application: meter\nversion: {v}\nmodules: [tally, meter]\n"
+                   "supervisor:\n  children:\n    - {id: meter, module: meter}\n")
+        part.write(f"releases/{v}/release.yaml", f"release: part\nversion: {v}\nruntime: '1'\n"
+                   f"applications:\n  - {{application: meter, version: {v}}}\n")
+    os.remove(part.path("tally.h"))
+    part.write("lib/meter-2.0.0/appup.yaml", shows["meter-appup.yaml"])
+    run(RELCTL, "relup", "make", "releases/2.0.0/release.yaml", "--lib", "lib", "--from",
+        "releases/1.0.0/release.yaml", "--out", "releases/2.0.0/relup.json", cwd=part.root)
+
+
+def check_part(work):
+    """The owner of a part and its holder: up, with the part, and back."""
+    part = Example(os.path.join(work, "part"))
+    lay_out_part(part)
+    run(RELCTL, "check", part.root)
+
+    def told(number):
+        return json.loads(part.relctl("call", "meter/meter/0", number))
+    try:
+        part.start()
+        part.wait()
+        need(told("5") == [5], "meter 1.0.0 does not add up")
+        part.relctl("upgrade", "2.0.0", "-q")
+        need(told("3") == [8, 1], "the tally did not go up")
+        part.relctl("downgrade", "1.0.0", "-q")
+        need(told("1") == [9], "the tally did not go back")
+    finally:
+        part.stop()
+
+
 def check_run(example):
     example.start()
     example.wait()
@@ -391,6 +457,7 @@ def main():
     test("appup.5: the second example", check_appup)
     with tempfile.TemporaryDirectory(prefix="relup-man.") as work:
         test("relworker.3: the two modules of which one calls the other", check_pair, work)
+        test("relworker.3: the owner of a part and its holder", check_part, work)
     steps = [("release.5, app.5, appup.5: the example can be laid out", Example.lay_out),
              ("relworker.3: the examples compile, without a warning", Example.compile),
              ("relup.5: the relup is what relctl makes", Example.make_relup),
