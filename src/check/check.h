@@ -6,6 +6,7 @@
  *	app.c       one built application: form, module files, then against each older version beside it
  *	module.c    a module file: what the loader and the runtime refuse, and what bites later
  *	state.c     state types: pointers into code, and the contract between two versions
+ *	change.c    what the code_changes of a script call is there
  *	cover.c     every difference has its instruction in the appup, in both directions
  *	planned.c   an appup as relup make takes it
  *	fit.c       imports at each step of a script

@@ -37,6 +37,18 @@ void check_cover(const struct compare *c, struct doc_problems *p);
 /* The part of a relup's script that is about one application. */
 void check_cover_relup(const struct check_way *w);
 
+/* change.c: what the code_changes of a script call is offered by the newer versions, up and down. */
+struct check_changes {
+	const struct model_script *script;
+	const struct compare_side *const *sides; /* of the newer release; may be NULL */
+	size_t side_count;
+	/* One application alone: a module that no worker of it uses may be one that others use. */
+	bool lone;
+	struct doc_problems *p;
+};
+void check_changes(const struct check_changes *k);
+bool check_converts_parts(const struct elf_table *t); /* does some state type offer convert? */
+
 /* fit.c: imports at each step of a low-level script between two releases.  Sides may be NULL. */
 struct check_fit {
 	const struct model_script *script;

@@ -161,6 +161,8 @@ check_way(const struct check_way *w)
 	check_comparable(w, true);
 	size_t before = w->p->errors;
 	check_contract(w);
+	check_changes(&(struct check_changes){.script = &w->e->script, .sides = &w->c->new, .side_count = 1,
+	    .lone = true, .p = w->p});
 	/* A state that does not fit is told with the same remedy. */
 	check_planned(w, w->p->errors == before);
 }

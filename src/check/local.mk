@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += src/check/librelcheck.la
 src_check_librelcheck_la_SOURCES = \
 	src/check/app.c \
+	src/check/change.c \
 	src/check/check.h src/check/check_priv.h \
 	src/check/cover.c \
 	src/check/fit.c \

@@ -265,6 +265,20 @@ imports_fit(const struct join *j)
 	sides_free(reached, reacheds);
 }
 
+/* The release that the relup lies beside is the newer one, both ways. */
+static void
+changes_offered(const struct join *j)
+{
+	struct compare_side **sides = sides_of(j, j->to);
+	if (sides == NULL)
+		doc_problem(j->p, NULL, REL_E_NOMEM, "out of memory");
+	else
+		check_changes(&(struct check_changes){.script = &j->e->script,
+		    .sides = (const struct compare_side *const *)sides,
+		    .side_count = j->to->release->app_count, .p = j->p});
+	sides_free(sides, j->to->release->app_count);
+}
+
 /* ------------------------------------------------------------------ the entries */
 static struct model_system *
 base_of(const struct model_relup_entry *e, const struct model_libs *libs, const char *file, bool in_root,
@@ -314,6 +328,8 @@ check_joins(const struct model_relup *r, const struct model_system *to, const st
 		differences(&j);
 		if (has(&e->script, MODEL_OP_LOAD, NULL))
 			imports_fit(&j);
+		if (has(&e->script, MODEL_OP_CODE_CHANGE, NULL))
+			changes_offered(&j);
 		model_system_free(&base);
 	}
 }

@@ -71,12 +71,10 @@ check_states(const struct compare_side *s, struct doc_problems *p)
 /* ------------------------------------------------------------------ the script's part */
 /* Is there a code_change of the module? */
 static bool
-converts(const struct model_script *s, const char *module)
+calls_for(const struct model_script *s, const char *module)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		const struct model_instr *in = &s->instrs[i];
-		if (in->op == MODEL_OP_RESTART_APPLICATION)
-			return true; /* its workers begin with a state of their own */
 		if (in->op == MODEL_OP_UPDATE && in->advanced && strcmp(in->module, module) == 0)
 			return true;
 		for (size_t k = 0; k < in->change_count; k++)
@@ -84,6 +82,15 @@ converts(const struct model_script *s, const char *module)
 				return true;
 	}
 	return false;
+}
+
+static bool
+converts(const struct model_script *s, const char *module)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->instrs[i].op == MODEL_OP_RESTART_APPLICATION)
+			return true; /* its workers begin with a state of their own */
+	return calls_for(s, module);
 }
 
 static const struct rel_pos *
@@ -127,14 +134,10 @@ static void
 own_state(const struct check_way *w, const struct compare_module *m, const struct compare_state *s)
 {
 	char text[400];
-	if (!converts(&w->e->script, m->module)) {
+	if (!converts(&w->e->script, m->module))
 		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_LAYOUT,
 		    "the layout of state %s of module %s changes (%s), and this script has no code_change of it",
 		    s->name, m->module, moved(s, text, sizeof(text)));
-	} else if (!elf_module_table(m->new)->callbacks.code_change) {
-		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
-		    "the script calls code_change of module %s, and its newer version offers none", m->module);
-	}
 }
 
 /* ------------------------------------------------------------------ parts */
@@ -156,7 +159,9 @@ part(const struct check_way *w, const struct compare_module *m, const struct com
 {
 	const struct model_names *all = &w->c->new->app->modules;
 	const struct elf_state_type *newer = s->new;
-	if (newer != NULL && s->old != NULL && !newer->convert)
+	/* That a module has no convert at all and the script calls for one, check_changes() tells. */
+	bool told = calls_for(&w->e->script, m->module) && !check_converts_parts(elf_module_table(m->new));
+	if (newer != NULL && s->old != NULL && !newer->convert && !told)
 		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
 		    "the layout of state part %s of module %s changes, and its newer version offers no convert",
 		    s->name, m->module);

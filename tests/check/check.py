@@ -74,6 +74,12 @@ class Tests:
         self.pair("a version without a code_change", [SOFT], {"version": 2}, errors=["state_layout_changed"] * 2)
         self.pair("a code_change that nobody wrote", [ADVANCED], {**LAYOUT, "callbacks": ".init = init"},
                   errors=["state_not_converted"] * 2)
+        bare = {"callbacks": ".init = init"}
+        self.pair("a code_change that the newer version has no more, of the same layout", [ADVANCED], bare,
+                  errors=["state_not_converted"] * 2, says=["of foo 2, offers no code_change: relupd refuses"])
+        self.pair("the same, called on the way down alone", [SOFT], bare, down=[ADVANCED],
+                  errors=["state_not_converted"])
+        self.pair("a code_change that only the newer version has", [ADVANCED], old=bare)
         self.pair("a member that moved, in a struct of a struct",
                   [SOFT], {"head": "struct in { long x; int y; };", "fields": "struct in i[2]; int b;"},
                   {"head": "struct in { int y; long x; };", "fields": "struct in i[2]; int b;"},
@@ -134,6 +140,29 @@ class Tests:
                 lib.module(a, vsn="1" if version == "1" else "2", imports=imports)
                 lib.module(a, name="p", vsn="1", part=True, callbacks="", version=int(version),
                            fields="int x;" if version == "1" else "int x; int y;")
+            self.found(title, a, errors)
+
+    def converting(self):
+        """A code_change asks the callback module for code_change, and what it uses for a convert."""
+        convert = {"part": True, "callbacks": ""}
+        for title, module, holder, errors in (
+                ("a part's owner with convert and no code_change", convert, "m", []),
+                ("a part's owner without convert", {"callbacks": ".code_change = code_change"}, "m",
+                 ["state_not_converted"] * 2),
+                ("the same, that no worker of this application uses", {"callbacks": ""}, "alone",
+                 ["state_not_converted"] * 2),
+                ("a callback module that another one uses", {**convert, "callbacks": ".init = init"}, "both",
+                 ["state_not_converted"] * 2)):
+            lib = self.lib()
+            for v in "12":
+                a = lib.app(v, modules=("m", "p", "via"), child="p" if holder == "alone" else "m", appup=appup(
+                    ["update: {module: %s, change: {advanced: {}}}" % ("via" if holder == "alone" else "p")])
+                    if v == "2" else None, args="}\n    - {id: d, module: p" if holder == "both" else "")
+                good = {"vsn": "1"}
+                lib.module(a, **good, imports='{.module = "via", .interface = "via/1"},')
+                lib.module(a, name="via", **(good if holder != "alone" else {"vsn": v, **module}),
+                           imports='{.module = "p", .interface = "p/1"},' if holder != "alone" else "")
+                lib.module(a, name="p", **({"vsn": v, **module} if holder != "alone" else good))
             self.found(title, a, errors)
 
     # -------------------------------------------------------------- a relup and its releases
@@ -262,6 +291,14 @@ class Tests:
                 lib = Lib(os.path.join(top, "lib"))
                 lib.module(lib.app("2", modules=("m_foo",), child="m_foo", **app), name="m_foo", vsn="2", **module)
                 self.found(f"relup: a {title} that is {word}", os.path.join(top, "releases", "2", "relup.json"), want)
+
+        for v, down in (("2", None), ("1", [self.code("1"), *bracket[1:3], {"code_change": {"mode": "down", "modules": [
+                {"module": "m_foo", "extra": None}]}}, load[2], bracket[-1]])):
+            top = self.root(self.FOO, bracket, down=down)
+            lib = Lib(os.path.join(top, "lib"))
+            lib.module(os.path.join(lib.dir, f"foo-{v}"), name="m_foo", vsn=v, callbacks=".init = init")
+            self.found(f"relup: {v} offers no code_change", os.path.join(top, "releases", "2", "relup.json"),
+                       ["state_not_converted"] if v == "2" else [])
 
     # -------------------------------------------------------------- one version
     def one(self, title, errors=(), warnings=(), says=(), **module):
@@ -746,6 +783,7 @@ class Tests:
 
     def run(self):
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
+                     self.converting,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.many,
