@@ -69,7 +69,7 @@ X(DEPENDS_NOT_COVERED, "dependency_not_covered", 1, "add restart_application whe
 X(DEPENDS_MISSING,     "depends_missing",        1, "name the imported module in the depends of the instruction of the module that imports it")
 X(NO_CHANGE,           "instruction_without_change", 1, "take the instruction out, or build the module anew")
 X(WAIVER_UNUSED,       "waiver_unused",          1, "take it out: what it waives does not differ, or is handled")
-X(STATE_PART_NOT_UPDATED, "state_part_not_updated", 1, "give both an update, and name the owner of the part in the depends of the other")
+X(STATE_PART_NOT_UPDATED, "state_part_not_updated", 1, "give both an update, of the holder with `change: {advanced: EXTRA}` and the owner in its depends")
 X(STATE_LAYOUT,        "state_layout_changed",   1, "use `change: {advanced: EXTRA}`, and let the newer version's code_change convert the state")
 X(STATE_VERSION,       "state_version_not_raised", 1, "raise the version of the state type in the newer module's table")
 X(STATE_NO_CONVERSION, "state_not_converted",    1, "write the code_change (of a part: convert) in the newer version")

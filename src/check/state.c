@@ -69,30 +69,6 @@ check_states(const struct compare_side *s, struct doc_problems *p)
 }
 
 /* ------------------------------------------------------------------ the script's part */
-/* Is there a code_change of the module? */
-static bool
-calls_for(const struct model_script *s, const char *module)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		const struct model_instr *in = &s->instrs[i];
-		if (in->op == MODEL_OP_UPDATE && in->advanced && strcmp(in->module, module) == 0)
-			return true;
-		for (size_t k = 0; k < in->change_count; k++)
-			if (strcmp(in->changes[k].module, module) == 0)
-				return true;
-	}
-	return false;
-}
-
-static bool
-converts(const struct model_script *s, const char *module)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (s->instrs[i].op == MODEL_OP_RESTART_APPLICATION)
-			return true; /* its workers begin with a state of their own */
-	return calls_for(s, module);
-}
-
 static const struct rel_pos *
 place_of(const struct check_way *w, const char *module)
 {
@@ -122,36 +98,54 @@ moved(const struct compare_state *s, char *buf, size_t size)
 	return buf;
 }
 
-static bool
-differs(const struct compare_state *s)
-{
-	bool both = s->old != NULL && s->new != NULL;
-	return s->diffs != NULL || (both && s->old->version != s->new->version) ||
-	    (both && !s->known && s->old->size != s->new->size) || (!both && !s->part);
-}
-
 static void
 own_state(const struct check_way *w, const struct compare_module *m, const struct compare_state *s)
 {
 	char text[400];
-	if (!converts(&w->e->script, m->module))
+	if (!compare_converts(&w->e->script, m->module))
 		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_LAYOUT,
 		    "the layout of state %s of module %s changes (%s), and this script has no code_change of it",
 		    s->name, m->module, moved(s, text, sizeof(text)));
 }
 
 /* ------------------------------------------------------------------ parts */
+/* Exactly what is missing: the instruction, what it says of the change, or who is to change beside it. */
+static void
+hint_holder(const struct check_way *w, const char *owner, const char *module, bool together)
+{
+	const struct model_instr *in = compare_instr_of(&w->e->script, module);
+	const struct model_instr *of = compare_instr_of(&w->e->script, owner);
+	bool change = compare_calls_change(&w->e->script, module);
+	if ((in != NULL && model_op_level(in->op) != MODEL_HIGH) || (of != NULL && model_op_level(of->op) != MODEL_HIGH))
+		doc_problem_hint(w->p, "in the appup, `update: {module: %s, change: {advanced: EXTRA}, depends: [%s]}`; then make "
+				       "the relup again", module, owner);
+	else if (in == NULL)
+		doc_problem_hint(w->p, "it has no instruction here: `update: {module: %s, change: {advanced: EXTRA}, "
+				       "depends: [%s]}`%s%s", module, owner, of == NULL ? ", and one for " : "", of == NULL ? owner : "");
+	else if (of == NULL)
+		doc_problem_hint(w->p, "module %s has no instruction here: give it `update: {module: %s, change: "
+				       "{advanced: EXTRA}}`, and write %s`depends: [%s]` into this one", owner, owner,
+		    change ? "" : "`change: {advanced: EXTRA}` and ", owner);
+	else
+		doc_problem_hint(w->p, "write %s%s%s%s%s into %s, whose code_change converts the parts by relw_txn_convert()",
+		    change ? "" : "`change: {advanced: EXTRA}`", change || together ? "" : " and ",
+		    together ? "" : "`depends: [", together ? "" : owner, together ? "" : "]`",
+		    in->op == MODEL_OP_UPDATE ? "this update" : "an `update` in place of this instruction");
+}
+
 static void
 holder(const struct check_way *w, const struct compare_module *m, const struct compare_state *s,
     const char *module)
 {
 	const struct model_script *script = &w->e->script;
-	if (converts(script, module) && compare_one_bracket(script, m->module, module))
+	bool together = compare_one_bracket(script, m->module, module);
+	if (compare_converts(script, module) && together)
 		return;
 	doc_find(w->p, DOC_ERROR, place_of(w, module), REL_E_STATE_PART_NOT_UPDATED,
 	    "module %s holds parts of type %s, which module %s owns and changes: %s", module, s->name, m->module,
-	    converts(script, module) ? "their updates are not in one bracket"
+	    compare_converts(script, module) ? "their updates are not in one bracket"
 				     : "its state goes through no code_change in this script");
+	hint_holder(w, m->module, module, together);
 }
 
 static void
@@ -160,14 +154,13 @@ part(const struct check_way *w, const struct compare_module *m, const struct com
 	const struct model_names *all = &w->c->new->app->modules;
 	const struct elf_state_type *newer = s->new;
 	/* That a module has no convert at all and the script calls for one, check_changes() tells. */
-	bool told = calls_for(&w->e->script, m->module) && !check_converts_parts(elf_module_table(m->new));
+	bool told = compare_calls_change(&w->e->script, m->module) && !check_converts_parts(elf_module_table(m->new));
 	if (newer != NULL && s->old != NULL && !newer->convert && !told)
 		doc_find(w->p, DOC_ERROR, place_of(w, m->module), REL_E_STATE_NO_CONVERSION,
 		    "the layout of state part %s of module %s changes, and its newer version offers no convert",
 		    s->name, m->module);
 	for (size_t i = 0; i < all->count; i++)
-		if (compare_is_callback(w->c->new, all->names[i]) &&
-		    compare_imports(compare_side_module(w->c->new, all->names[i]), m->module))
+		if (compare_holds_changed(w->c, all->names[i], m))
 			holder(w, m, s, all->names[i]);
 }
 
@@ -193,7 +186,8 @@ check_comparable(const struct check_way *w, bool own_told)
 		const struct compare_module *m = &w->c->modules[i];
 		for (size_t k = 0; k < m->state_count; k++) {
 			const struct compare_state *s = &m->states[k];
-			if (s->known || s->old == NULL || s->new == NULL || differs(s) || converts(&w->e->script, m->module))
+			if (s->known || s->old == NULL || s->new == NULL || compare_state_differs(s) ||
+			    compare_converts(&w->e->script, m->module))
 				continue;
 			bool newer = s->new_layout == NULL || s->new_layout->root == NULL;
 			if (newer && own_told)
@@ -218,7 +212,7 @@ check_contract(const struct check_way *w)
 		const struct compare_module *m = &w->c->modules[i];
 		for (size_t k = 0; k < m->state_count; k++) {
 			const struct compare_state *s = &m->states[k];
-			if (!differs(s))
+			if (!compare_state_differs(s))
 				continue;
 			if (s->part)
 				part(w, m, s);
@@ -233,6 +227,6 @@ check_state_versions(const struct check_way *w)
 {
 	for (size_t i = 0; i < w->c->module_count; i++)
 		for (size_t k = 0; k < w->c->modules[i].state_count; k++)
-			if (differs(&w->c->modules[i].states[k]))
+			if (compare_state_differs(&w->c->modules[i].states[k]))
 				version_not_raised(w, &w->c->modules[i], &w->c->modules[i].states[k]);
 }

@@ -119,6 +119,17 @@ const struct model_instr *compare_instr_of(const struct model_script *s, const c
  * together; a script with brackets written by hand is taken for one. */
 bool compare_one_bracket(const struct model_script *s, const char *a, const char *b);
 bool compare_imports(const struct elf_module *m, const char *module); /* m may be NULL */
+/* Does the script call a code_change of the module? */
+bool compare_calls_change(const struct model_script *s, const char *module);
+/* Or does its state begin anew? */
+bool compare_converts(const struct model_script *s, const char *module);
+
+/* ------------------------------------------------------------------ states that have to go through code_change */
+bool compare_state_differs(const struct compare_state *s);
+/* A part of `owner` differs that states of the callback module `module` may hold: nobody sees what lies behind
+ * a pointer, but who calls the owner has what it made.  Only the code_change of `module` gets at them, by
+ * relw_txn_convert(), so it is to be called, in the bracket of `owner`, though `module` itself did not change. */
+bool compare_holds_changed(const struct compare *c, const char *module, const struct compare_module *owner);
 
 /* ------------------------------------------------------------------ whole releases */
 #define COMPARE_LIBS_MAX 64

@@ -26,6 +26,20 @@ compare_instr_of(const struct model_script *s, const char *module)
 	return NULL;
 }
 
+bool
+compare_calls_change(const struct model_script *s, const char *module)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct model_instr *in = &s->instrs[i];
+		if (in->op == MODEL_OP_UPDATE && in->advanced && strcmp(in->module, module) == 0)
+			return true;
+		for (size_t k = 0; k < in->change_count; k++)
+			if (strcmp(in->changes[k].module, module) == 0)
+				return true;
+	}
+	return false;
+}
+
 static bool
 has_op(const struct model_script *s, enum model_op op)
 {
@@ -33,6 +47,13 @@ has_op(const struct model_script *s, enum model_op op)
 		if (s->instrs[i].op == op)
 			return true;
 	return false;
+}
+
+bool
+compare_converts(const struct model_script *s, const char *module)
+{
+	/* Workers of an application that is restarted begin with a state of their own. */
+	return has_op(s, MODEL_OP_RESTART_APPLICATION) || compare_calls_change(s, module);
 }
 
 bool

@@ -79,3 +79,22 @@ compare_states(struct maker *k, struct compare_module *m)
 			rc |= add(k, m, a->state_types[i].name);
 	return rc;
 }
+
+/* ------------------------------------------------------------------ what has to be converted */
+bool
+compare_state_differs(const struct compare_state *s)
+{
+	bool both = s->old != NULL && s->new != NULL;
+	return s->diffs != NULL || (both && s->old->version != s->new->version) ||
+	    (both && !s->known && s->old->size != s->new->size) || (!both && !s->part);
+}
+
+bool
+compare_holds_changed(const struct compare *c, const char *module, const struct compare_module *owner)
+{
+	bool changes = false;
+	for (size_t i = 0; i < owner->state_count; i++)
+		changes |= owner->states[i].part && compare_state_differs(&owner->states[i]);
+	return changes && compare_is_callback(c->new, module) &&
+	    compare_imports(compare_side_module(c->new, module), owner->module);
+}

@@ -12,6 +12,7 @@ struct draft_item {
 	/* what it is about; at most one of the two, none: the supervisor's flags and list of children */
 	const char *module, *child;
 	bool goes;                    /* the module is deleted */
+	bool advanced;                /* a code_change of it is needed */
 	const char *comment;          /* lines of "# …\n" */
 	const char *text;             /* "load_module: {module: greeting}"; NULL: the comment asks */
 };
@@ -27,7 +28,7 @@ int draft_items_find(const struct compare *c, enum model_mode mode, struct rel_a
 /* Does the entry take care of it already, by its script or a waiver? */
 bool draft_item_handled(const struct compare *c, const struct draft_item *it,
     const struct model_appup_entry *e);
-/* Of an item that is handled: is there a `depends` too few?  Then *ret asks for it: 1; 0: nothing to ask. */
+/* Of an item that is handled: does its instruction lack a `depends`, or the code_change?  Then *ret asks for it: 1; 0: nothing to ask. */
 int draft_item_question(const struct compare *c, const struct draft_item *it,
     const struct model_appup_entry *e, struct rel_arena *arena, struct draft_item *ret,
     struct doc_problems *p) RTE_MUST_CHECK;

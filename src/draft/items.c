@@ -95,16 +95,21 @@ uses(const struct compare *c, const char *module, const char *callee)
 	    compare_imports(compare_side_module(c->old, module), callee);
 }
 
+/* Names those whose parts the states of `module` hold; false: none. */
 static bool
-part_changed(const struct compare_module *m)
+why_parts(const struct compare *c, const char *module, struct rel_buf *b)
 {
-	for (size_t i = 0; i < m->state_count; i++) {
-		const struct compare_state *s = &m->states[i];
-		if (s->part && (s->diffs != NULL || s->old == NULL || s->new == NULL ||
-		    s->old->version != s->new->version))
-			return true;
+	bool any = false;
+	for (size_t i = 0; i < c->module_count; i++) {
+		if (!compare_holds_changed(c, module, &c->modules[i]))
+			continue;
+		rel_buf_printf(b, "%s%s", any ? ", " : "#   its state holds parts of ", c->modules[i].module);
+		any = true;
 	}
-	return false;
+	if (any)
+		rel_buf_puts(b, ", which change: its code_change has to convert them, by\n"
+				"#   relw_txn_convert(), in one bracket with their owner\n");
+	return any;
 }
 
 /* What it calls and changes in the same script: callee first on the way up, last on the way down. */
@@ -161,12 +166,13 @@ update(const struct drafter *d, const char *module, bool advanced, struct rel_bu
 }
 
 static void
-ask_for_conversion(const char *module, bool callback, struct rel_buf *comment, struct rel_buf *text)
+ask_for_conversion(const char *module, bool callback, bool own, struct rel_buf *comment, struct rel_buf *text)
 {
-	rel_buf_printf(comment, "# QUESTION: the state of %s changes, and its new version offers no %s.\n"
-				"#   Write it, raise the state's version and use\n#     - %s\n"
+	rel_buf_printf(comment, "# QUESTION: %s %s%s, and its new version offers no %s.\n"
+				"#   Write it%s and use\n#     - %s\n"
 				"#   or give its workers new processes, which lose their state (restart_worker).\n",
-	    module, callback ? "code_change" : "convert", rel_buf_text(text));
+	    own ? "the state of" : "these parts are in the state of", module, own ? " changes" : "",
+	    callback ? "code_change" : "convert", own ? ", raise the state's version" : "", rel_buf_text(text));
 	rel_buf_clear(text);
 }
 
@@ -179,15 +185,17 @@ changed_module(struct drafter *d, const struct compare_module *m)
 	for (size_t i = 0; i < m->state_count; i++)
 		why_state(&m->states[i], &comment);
 	bool callback = compare_is_callback(d->c->new, m->module);
+	bool holds = why_parts(d->c, m->module, &comment);
+	it.advanced = m->state_changed || holds;
 	if (!callback && m->state_count == 0) {
 		rel_buf_printf(&text, "load_module: {module: %s", m->module);
 		depends(d, m->module, &text, &comment);
 		rel_buf_puts(&text, "}");
 	} else {
-		update(d, m->module, m->state_changed, &text, &comment);
-		if (m->state_changed && !offers_conversion(d->c, m))
-			ask_for_conversion(m->module, callback, &comment, &text);
-		else if (!m->state_changed && layout_unknown(m))
+		update(d, m->module, it.advanced, &text, &comment);
+		if (it.advanced && !offers_conversion(d->c, m))
+			ask_for_conversion(m->module, callback, m->state_changed, &comment, &text);
+		else if (!it.advanced && layout_unknown(m))
 			rel_buf_puts(&comment, "# QUESTION: without debug information (cc -g) nobody can tell whether the "
 					       "layout of its\n#   state changed. Where it did: `change: {advanced: EXTRA}`, "
 					       "and a new state version.\n");
@@ -209,37 +217,22 @@ other_module(struct drafter *d, const struct compare_module *m)
 	return add(d, &it, &comment, &text);
 }
 
-static bool
-drafted(const struct drafter *d, const char *module)
-{
-	for (size_t i = 0; i < d->out->count; i++)
-		if (d->out->list[i].module != NULL && strcmp(d->out->list[i].module, module) == 0)
-			return true;
-	return false;
-}
-
-/* A module that did not change itself, but whose states hold parts that do. */
+/* A callback module whose file is the same, and whose states hold parts that change. */
 static int
-holders(struct drafter *d, const struct compare_module *owner)
+holder(struct drafter *d, const char *module)
 {
-	const struct model_names *all = &d->c->new->app->modules;
-	for (size_t i = 0; i < all->count; i++) {
-		struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
-		const char *module = all->names[i];
-		struct draft_item it = {.module = module};
-		if (compare_module(d->c, module) != NULL || drafted(d, module) ||
-		    !compare_is_callback(d->c->new, module) ||
-		    !compare_imports(compare_side_module(d->c->new, module), owner->module))
-			continue;
-		const struct elf_table *t = elf_module_table(compare_side_module(d->c->new, module));
-		rel_buf_printf(&comment, "# %s: its state holds parts of %s, which change\n", module, owner->module);
-		update(d, module, true, &text, &comment);
-		if (!t->callbacks.code_change)
-			ask_for_conversion(module, true, &comment, &text);
-		if (add(d, &it, &comment, &text) != 0)
-			return -1;
+	struct rel_buf comment = REL_BUF_INIT, text = REL_BUF_INIT;
+	const struct draft_item it = {.module = module, .advanced = true};
+	const struct elf_module *m = compare_side_module(d->c->new, module);
+	rel_buf_printf(&comment, "# %s: the same file in both versions\n", module);
+	if (compare_module(d->c, module) != NULL || !why_parts(d->c, module, &comment)) {
+		rel_buf_fini(&comment);
+		return 0;
 	}
-	return 0;
+	update(d, module, true, &text, &comment);
+	if (!elf_module_table(m)->callbacks.code_change)
+		ask_for_conversion(module, true, false, &comment, &text);
+	return add(d, &it, &comment, &text);
 }
 
 static int
@@ -250,9 +243,8 @@ modules(struct drafter *d)
 		const struct compare_module *m = &d->c->modules[i];
 		rc |= m->what == COMPARE_CHANGED ? changed_module(d, m) : other_module(d, m);
 	}
-	for (size_t i = 0; i < d->c->module_count; i++)
-		if (d->c->modules[i].what == COMPARE_CHANGED && part_changed(&d->c->modules[i]))
-			rc |= holders(d, &d->c->modules[i]);
+	for (size_t i = 0; i < d->c->new->app->modules.count; i++)
+		rc |= holder(d, d->c->new->app->modules.names[i]);
 	return rc;
 }
 
@@ -353,28 +345,51 @@ draft_item_handled(const struct compare *c, const struct draft_item *it, const s
 				  : compare_handles_supervisor(s);
 }
 
+/* Those that it calls and that change in another bracket. */
+static void
+ask_depends(const struct compare *c, const char *module, const struct model_script *s, struct rel_buf *text)
+{
+	CLEANUP(rel_buf_fini) struct rel_buf b = REL_BUF_INIT;
+	for (size_t i = 0; i < c->module_count; i++) {
+		const char *callee = c->modules[i].module;
+		if (strcmp(callee, module) != 0 && uses(c, module, callee) && c->modules[i].what == COMPARE_CHANGED &&
+		    compare_instr_of(s, callee) != NULL && !compare_one_bracket(s, module, callee))
+			rel_buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", callee);
+	}
+	if (b.len > 0)
+		rel_buf_printf(text, "# QUESTION: %s calls %s: should they change together?\n#   Then write `depends: [%s]` into "
+				     "the instruction of %s.\n", module, rel_buf_text(&b), rel_buf_text(&b), module);
+	text->failed |= !rel_buf_ok(&b);
+}
+
+/* A person's instruction that would leave the state as it is.  What the draft would have in its place, or why
+ * it can have none, stands in its comment. */
+static void
+ask_change(const struct draft_item *it, const struct model_instr *in, struct rel_buf *text)
+{
+	rel_buf_printf(text, "# QUESTION: the instruction of %s calls no code_change, which its state needs:\n%s",
+	    it->module, it->comment);
+	if (it->text != NULL)
+		rel_buf_printf(text, "#   Write %s:\n#     - %s\n", in->op == MODEL_OP_UPDATE
+		    ? "`change: {advanced: EXTRA}` into it, as in" : "an update in its place", it->text);
+}
+
 int
 draft_item_question(const struct compare *c, const struct draft_item *it, const struct model_appup_entry *e,
     struct rel_arena *arena, struct draft_item *ret, struct doc_problems *p)
 {
-	CLEANUP(rel_buf_fini) struct rel_buf b = REL_BUF_INIT;
+	CLEANUP(rel_buf_fini) struct rel_buf text = REL_BUF_INIT;
 	const char *module = it->module;
 	const struct model_instr *in = module != NULL ? compare_instr_of(&e->script, module) : NULL;
 	if (in == NULL || model_op_level(in->op) != MODEL_HIGH || it->goes)
 		return 0;
-	for (size_t i = 0; i < c->module_count; i++) {
-		const char *callee = c->modules[i].module;
-		if (strcmp(callee, module) != 0 && uses(c, module, callee) && c->modules[i].what == COMPARE_CHANGED &&
-		    compare_instr_of(&e->script, callee) != NULL && !compare_one_bracket(&e->script, module, callee))
-			rel_buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", callee);
-	}
-	if (b.len == 0)
+	ask_depends(c, module, &e->script, &text);
+	if (it->advanced && !compare_converts(&e->script, module))
+		ask_change(it, in, &text);
+	if (text.len == 0 && rel_buf_ok(&text))
 		return 0;
-	CLEANUP(rel_buf_fini) struct rel_buf text = REL_BUF_INIT;
-	rel_buf_printf(&text, "# QUESTION: %s calls %s: should they change together?\n#   Then write `depends: [%s]` into "
-			      "the instruction of %s.\n", module, rel_buf_text(&b), rel_buf_text(&b), module);
 	*ret = (struct draft_item){.module = module, .comment = rel_arena_strdup(arena, rel_buf_text(&text))};
-	if (rel_buf_ok(&b) && rel_buf_ok(&text) && ret->comment != NULL)
+	if (rel_buf_ok(&text) && ret->comment != NULL)
 		return 1;
 	doc_problem(p, NULL, REL_E_NOMEM, "out of memory");
 	return -1;

@@ -15,9 +15,10 @@ import tempfile
 
 from kit import (ADVANCED, BUILD, CC, FOO, IN_BRACKETS, LAYOUT, SANITIZED, SOFT, SOURCE, Lib, appup, relctl,
                  restart_c)
+from states import States
 
 
-class Tests:
+class Tests(States):
     def __init__(self):
         self.count = self.failed = 0
         self.dir = tempfile.mkdtemp(prefix="relup-check.")
@@ -63,30 +64,6 @@ class Tests:
             lib.module(a, **{"vsn": version, **module})
         self.found(title, a, errors, warnings, says)
 
-    def contract(self):
-        self.pair("a layout, its version and the code_change together", [ADVANCED], LAYOUT)
-        self.pair("a layout without a code_change, both ways", [SOFT], LAYOUT, says=["c: new, 8 bytes at 8"],
-                  errors=["state_layout_changed"] * 2)
-        self.pair("a layout without a code_change on the way down", [ADVANCED], LAYOUT, down=[SOFT],
-                  errors=["state_layout_changed"])
-        self.pair("a layout without a new version", [ADVANCED], {**LAYOUT, "version": 1},
-                  errors=["state_version_not_raised"], says=["c: new"])
-        self.pair("a version without a code_change", [SOFT], {"version": 2}, errors=["state_layout_changed"] * 2)
-        self.pair("a code_change that nobody wrote", [ADVANCED], {**LAYOUT, "callbacks": ".init = init"},
-                  errors=["state_not_converted"] * 2)
-        bare = {"callbacks": ".init = init"}
-        self.pair("a code_change that the newer version has no more, of the same layout", [ADVANCED], bare,
-                  errors=["state_not_converted"] * 2, says=["of foo 2, offers no code_change: relupd refuses"])
-        self.pair("the same, called on the way down alone", [SOFT], bare, down=[ADVANCED],
-                  errors=["state_not_converted"])
-        self.pair("a code_change that only the newer version has", [ADVANCED], old=bare)
-        self.pair("a member that moved, in a struct of a struct",
-                  [SOFT], {"head": "struct in { long x; int y; };", "fields": "struct in i[2]; int b;"},
-                  {"head": "struct in { int y; long x; };", "fields": "struct in i[2]; int b;"},
-                  errors=["state_layout_changed"] * 2 + ["state_version_not_raised"], says=["i[].y: moved"])
-        self.pair("without debug information nobody can tell", [SOFT], {"drop": ["-g"]}, {"drop": ["-g"]},
-                  warnings=["no_debug_info"])
-
     def coverage(self):
         self.pair("a changed module that no instruction names", [], errors=["module_not_covered"] * 2)
         self.pair("covered on the way up alone", [SOFT], down=[], errors=["module_not_covered"])
@@ -124,46 +101,6 @@ class Tests:
             lib.module(a, vsn="1")
             lib.module(a, name=other, vsn="1", stateless=True, callbacks="")
         self.found("a new module that nothing loads", new, ["module_not_covered"], says=["fresh comes"])
-
-    def parts(self):
-        imports = '{.module = "p", .interface = "p/1"},'
-        for title, holder, errors in (
-                ("a part's owner and its holder, in one bracket",
-                 "update: {module: m, change: {advanced: {}}, depends: [p]}", []),
-                ("a part's holder with no code_change", "update: {module: m, depends: [p]}",
-                 ["state_part_not_updated"] * 2),
-                ("a part's holder in another bracket", ADVANCED, ["state_part_not_updated"] * 2)):
-            lib = self.lib()
-            script = [holder, "update: {module: p, change: {advanced: {}}}"]
-            for version in "12":
-                a = lib.app(version, modules=("m", "p"), appup=appup(script) if version == "2" else None)
-                lib.module(a, vsn="1" if version == "1" else "2", imports=imports)
-                lib.module(a, name="p", vsn="1", part=True, callbacks="", version=int(version),
-                           fields="int x;" if version == "1" else "int x; int y;")
-            self.found(title, a, errors)
-
-    def converting(self):
-        """A code_change asks the callback module for code_change, and what it uses for a convert."""
-        convert = {"part": True, "callbacks": ""}
-        for title, module, holder, errors in (
-                ("a part's owner with convert and no code_change", convert, "m", []),
-                ("a part's owner without convert", {"callbacks": ".code_change = code_change"}, "m",
-                 ["state_not_converted"] * 2),
-                ("the same, that no worker of this application uses", {"callbacks": ""}, "alone",
-                 ["state_not_converted"] * 2),
-                ("a callback module that another one uses", {**convert, "callbacks": ".init = init"}, "both",
-                 ["state_not_converted"] * 2)):
-            lib = self.lib()
-            for v in "12":
-                a = lib.app(v, modules=("m", "p", "via"), child="p" if holder == "alone" else "m", appup=appup(
-                    ["update: {module: %s, change: {advanced: {}}}" % ("via" if holder == "alone" else "p")])
-                    if v == "2" else None, args="}\n    - {id: d, module: p" if holder == "both" else "")
-                good = {"vsn": "1"}
-                lib.module(a, **good, imports='{.module = "via", .interface = "via/1"},')
-                lib.module(a, name="via", **(good if holder != "alone" else {"vsn": v, **module}),
-                           imports='{.module = "p", .interface = "p/1"},' if holder != "alone" else "")
-                lib.module(a, name="p", **({"vsn": v, **module} if holder != "alone" else good))
-            self.found(title, a, errors)
 
     # -------------------------------------------------------------- a relup and its releases
     def root(self, apps, up, down=None, base="1", name="rel", version="2", relup_version="2", folder="2"):
@@ -783,7 +720,7 @@ class Tests:
 
     def run(self):
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.comes_and_goes, self.parts,
-                     self.converting,
+                     self.converting, self.holding,
                      self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.many,
