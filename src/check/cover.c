@@ -109,13 +109,24 @@ dependencies(const struct check_way *w)
 }
 
 /* ------------------------------------------------------------------ what does not */
-/* An update of an unchanged module is sense: its state may hold parts of another's. */
+/* The code_change of a callback module that stays is called where one that it uses changes: it may well have
+ * something to do then, such as to convert the parts that it holds of it. */
+static bool
+hears_of_another(const struct check_way *w, const struct model_instr *in)
+{
+	bool uses = false;
+	for (size_t i = 0; i < w->c->module_count; i++)
+		uses |= w->c->modules[i].what == COMPARE_CHANGED &&
+		    compare_imports(compare_side_module(w->c->new, in->module), w->c->modules[i].module);
+	return uses && in->op == MODEL_OP_UPDATE && in->advanced && compare_is_callback(w->c->new, in->module);
+}
+
 static void
 idle(const struct check_way *w)
 {
 	for (size_t i = 0; i < w->e->script.count; i++) {
 		const struct model_instr *in = &w->e->script.instrs[i];
-		if (model_op_level(in->op) != MODEL_HIGH || in->module == NULL || in->op == MODEL_OP_UPDATE ||
+		if (model_op_level(in->op) != MODEL_HIGH || in->module == NULL || hears_of_another(w, in) ||
 		    compare_module(w->c, in->module) != NULL || !model_names_has(&w->c->new->app->modules, in->module))
 			continue;
 		doc_find(w->p, DOC_WARNING, &in->pos, REL_E_NO_CHANGE,

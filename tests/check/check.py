@@ -75,6 +75,9 @@ class Tests(States):
         self.pair("the application is restarted", ["restart_application: {application: foo}"])
         self.pair("an instruction for the same file", ["load_module: {module: m}"], {"vsn": "1"},
                   warnings=["instruction_without_change"] * 2)
+        for line in (SOFT, ADVANCED):
+            self.pair(f"the same file, and {line}", [line], {"vsn": "1"}, warnings=["instruction_without_change"] * 2,
+                      says=["module m is the same file in 1 and 2"])
         child = {"args": ", args: {x: 2}"}
         self.pair("a child's args", [SOFT], app_new=child, errors=["child_not_covered"] * 2, says=["args"])
         self.pair("a child's args, and no new process", [SOFT, "update_supervisor: {application: foo}"],
