@@ -5,6 +5,7 @@
  *	path.c      what a path is: a file, an application, a release, a root
  *	app.c       one built application: form, module files, then against each older version beside it
  *	module.c    a module file: what the loader and the runtime refuse, and what bites later
+ *	table.c     its table, as a worker reads it when it opens the file
  *	state.c     state types: pointers into code, and the contract between two versions
  *	change.c    what the code_changes of a script call is there
  *	cover.c     every difference has its instruction in the appup, in both directions

@@ -17,6 +17,10 @@ void check_app(int dirfd, const char *path, const char *name, struct doc_problem
 /* module.c: `module` is the name it must have; NULL: any */
 void check_module(const char *file, const char *module, const struct elf_module *m, struct doc_problems *p);
 
+/* table.c */
+void check_table(const struct rel_pos *pos, const char *module, const struct elf_table *t,
+    struct doc_problems *p);
+
 /* state.c */
 void check_states(const struct compare_side *s, struct doc_problems *p);
 /* One direction of a change: e is its entry in the appup. */

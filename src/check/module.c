@@ -21,9 +21,7 @@
 
 struct look {
 	struct rel_pos pos;
-	const char *module;
 	const struct elf_facts *f;
-	const struct elf_table *t;
 	struct doc_problems *p;
 };
 
@@ -192,50 +190,11 @@ variables(const struct look *l)
 		    (unsigned long long)l->f->writable_size);
 }
 
-/* ------------------------------------------------------------------ the table */
-/* Texts of a table come as plain ones, in which \xHH is a byte that was none; so is each backslash. */
-static bool
-has_control(const char *text)
-{
-	for (const char *at = text; (at = strstr(at, "\\x")) != NULL; at++)
-		if (at[2] == '0' || at[2] == '1' || strncmp(at + 2, "7f", 2) == 0)
-			return true;
-	return false;
-}
-
-static void
-table(const struct look *l)
-{
-	const struct elf_table *t = l->t;
-	switch (t->state) {
-	case ELF_TABLE_ABSENT:
-		error(l, REL_E_BAD_MODULE, "has no symbol relw_module: it is no module of a worker");
-		return;
-	case ELF_TABLE_OTHER:
-		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_ABI,
-		    "its table is of ABI %u and %u bytes; this is ABI %u", t->abi, t->size, ELF_TABLE_ABI);
-		return;
-	case ELF_TABLE_UNREADABLE:
-		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE, "its table cannot be read: %s", t->note);
-		return;
-	case ELF_TABLE_READ:
-		break;
-	}
-	if (l->module != NULL && strcmp(t->name, l->module) != 0)
-		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE,
-		    "its table calls it '%s', and its file %s", t->name, l->module);
-	if (t->vsn[0] == '\0')
-		error(l, REL_E_BAD_MODULE, "its table gives no vsn");
-	if (has_control(t->vsn))
-		doc_find(l->p, DOC_ERROR, &l->pos, REL_E_BAD_MODULE,
-		    "its table gives a vsn with control characters, which no worker loads: '%s'", t->vsn);
-}
-
 void
 check_module(const char *file, const char *module, const struct elf_module *m, struct doc_problems *p)
 {
-	const struct look l = {.pos = {.file = file}, .module = module, .f = elf_module_facts(m),
-	    .t = elf_module_table(m), .p = p};
+	const struct look l = {.pos = {.file = file}, .f = elf_module_facts(m),
+	    .p = p};
 	flags(&l);
 	libraries(&l);
 	constructors(&l);
@@ -245,5 +204,5 @@ check_module(const char *file, const char *module, const struct elf_module *m, s
 	exports(&l);
 	undefined(&l);
 	variables(&l);
-	table(&l);
+	check_table(&l.pos, module, elf_module_table(m), p);
 }

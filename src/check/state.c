@@ -41,6 +41,22 @@ not_found(const struct rel_pos *pos, const struct elf_state_type *t, const struc
 		    t->name, l->note[0] != '\0' ? ": " : "", l->note);
 }
 
+/* No worker looks at the size.  Without debug information it is all there is to compare two versions by, and
+ * where it is another type's, so may the RELW_STATE() be. */
+static void
+known(const struct rel_pos *pos, const struct elf_state_type *t, const struct elf_layout *l, bool rebinds,
+    struct doc_problems *p)
+{
+	if (!rebinds)
+		pointers(pos, t, l, p);
+	if (t->size == 0 || l->root->size == 0 || t->size == l->root->size)
+		return;
+	doc_find(p, DOC_WARNING, pos, REL_E_BAD_MODULE,
+	    "state type %s: its table gives its size as %" PRIu32 ", and %s has %" PRIu64 " bytes", t->name, t->size,
+	    l->root->name[0] != '\0' ? l->root->name : "its C type", l->root->size);
+	doc_problem_hint(p, "write sizeof of the type that RELW_STATE() names, or 0 where the size varies");
+}
+
 static void
 check_state_types(const struct compare_side *s, const char *module, struct elf_module *m,
     struct doc_problems *p)
@@ -55,8 +71,8 @@ check_state_types(const struct compare_side *s, const char *module, struct elf_m
 			doc_problem_add(p, DOC_ERROR, &err);
 		else if (l->root == NULL)
 			not_found(&pos, &t->state_types[i], l, p);
-		else if (!t->callbacks.rebind)
-			pointers(&pos, &t->state_types[i], l, p);
+		else
+			known(&pos, &t->state_types[i], l, t->callbacks.rebind, p);
 	}
 }
 
@@ -171,10 +187,18 @@ version_not_raised(const struct check_way *w, const struct compare_module *m, co
 {
 	char text[400], file[4096];
 	const struct rel_pos pos = {.file = compare_side_file(w->c->new, m->module, file, sizeof(file))};
-	if (w->mode == MODEL_UP && s->old != NULL && s->new != NULL && s->old->version == s->new->version)
+	bool layout = s->diffs != NULL || (!s->known && s->old != NULL && s->new != NULL && s->old->size != s->new->size);
+	if (w->mode != MODEL_UP || s->old == NULL || s->new == NULL)
+		return;
+	if (s->old->version == s->new->version)
 		doc_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
 		    "state type %s: its layout is not that of %s (%s), and its version is %" PRIu32 " in both",
 		    s->name, w->c->old->app->version, moved(s, text, sizeof(text)), s->new->version);
+	else if (layout && s->new->version < s->old->version)
+		doc_find(w->p, DOC_ERROR, &pos, REL_E_STATE_VERSION,
+		    "state type %s: its layout is not that of %s (%s), and its version goes back from %" PRIu32 " to %"
+		    PRIu32 ", which may be that of another layout", s->name, w->c->old->app->version,
+		    moved(s, text, sizeof(text)), s->old->version, s->new->version);
 }
 
 /* Equal in all that the tables say, and whether the members are the same nobody can see.  Told once, on the

@@ -138,8 +138,9 @@ struct elf_table {
 	const char *note;             /* UNREADABLE: a sentence; else "" */
 	uint32_t abi, size;
 	const char *name, *vsn;       /* "" where NULL; so is the interface's name */
-	uint32_t flags;               /* enum relw_flags */
+	uint32_t flags, reserved;     /* enum relw_flags; 0 */
 	const char *interface_name;
+	bool interface_named;         /* not NULL */
 	bool interface;               /* offered */
 	const struct elf_import *imports;
 	size_t import_count;

@@ -212,6 +212,8 @@ read_members(struct elf_module *m, uint64_t at, struct rel_err *err)
 	t.name = text(&r, at + offsetof(struct file_module, name));
 	t.vsn = text(&r, at + offsetof(struct file_module, vsn));
 	t.flags = number(&r, at + offsetof(struct file_module, flags));
+	t.reserved = number(&r, at + offsetof(struct file_module, reserved));
+	t.interface_named = offered(&r, at + offsetof(struct file_module, interface_name));
 	t.interface_name = text(&r, at + offsetof(struct file_module, interface_name));
 	t.interface = offered(&r, at + offsetof(struct file_module, interface));
 	read_imports(&r, at + offsetof(struct file_module, imports), &t);

@@ -278,7 +278,43 @@ class Tests(States):
                  ".size = sizeof(struct relw_module), .name = \"x\", .vsn = (v)")
         self.one("another ABI", ["bad_abi"], head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = 77, "
                  ".size = sizeof(struct relw_module), .name = (n), .vsn = (v)")
+        self.tables()
         self.one("no init in a child's module", ["bad_module"], callbacks=".code_change = code_change")
+
+    def tables(self):
+        """What a worker refuses to open."""
+        head = "static void ev(struct relw *rw, void *s, const struct relw_event *e) { (void)rw; (void)s; (void)e; }\n"
+
+        def functions(*entries):
+            return head + "static const struct relw_function functions[] = {" + "".join(
+                f"{{{e}}}, " for e in entries) + "{.name = NULL}};"
+        init, more = ".init = init", ".init = init, .functions = functions"
+        event, task = ".event = (void *)ev", ".task = (void *)ev"
+        self.one("functions", head=functions(f'.name = "a", {event}', f'.name = "b", {task}'), callbacks=more)
+        for title, entries, says in (
+                ("neither event nor task", ('.name = "a"',), "function 'a' of its table has neither"),
+                ("both event and task", (f'.name = "a", {event}, {task}',), "function 'a' of its table has both"),
+                ("a function twice", (f'.name = "a", {event}',) * 3, "has the function 'a' twice")):
+            self.one(title, ["bad_module"], says=[says], head=functions(*entries), callbacks=more)
+        for title, what, says in (
+                ("a flag that is reserved", ".flags = RELW_IN_PLACE", "the flags 0x2"),
+                ("a reserved word", ".reserved = 1", "`reserved` 0x1"),
+                ("an interface without a name", ".interface_name = NULL", "without an interface_name"),
+                ("a name without an interface", ".interface = NULL", "without an interface:")):
+            self.one(title, ["bad_module"], says=[says], callbacks=f"{init}, {what}")
+        self.one("pinned", callbacks=f"{init}, .flags = RELW_PINNED")
+        self.one("a state type twice", ["bad_module"], says=["the state type 'm' twice"], callbacks=".init = init, "
+                 ".state_types = twice", stateless=True,
+                 head='static const struct relw_state_type twice[] = {{.name = "m", .version = 1}, '
+                      '{.name = "m", .version = 1}, {.name = NULL}};')
+        for size, warnings in (("77", ["bad_module"]), ("0", [])):
+            self.one(f"a state type of size {size}", [], warnings, callbacks=".init = init, .state_types = sized",
+                     stateless=True, says=["gives its size as 77"] if warnings else [],
+                     head='static const struct relw_state_type sized[] = {{.name = "m", .version = 1, .size = '
+                          f'{size}}}, {{.name = NULL}}}};')
+        for vsn, errors, says in (("x" * 64, [], ""), ("x" * 65, ["bad_module"], "more than 64"),
+                                  ("a\\\\b", [], ""), ("\\xff", ["bad_module"], "not UTF-8")):
+            self.one(f"the vsn {vsn}", errors, says=[says] if says else [], vsn=vsn)
 
     def stripped(self):
         """What crt brings is no constructor and a constructor is one, with and without a symbol table."""

@@ -14,6 +14,8 @@ class States:
                   errors=["state_layout_changed"])
         self.pair("a layout without a new version", [ADVANCED], {**LAYOUT, "version": 1},
                   errors=["state_version_not_raised"], says=["c: new"])
+        self.pair("a layout whose version goes back", [ADVANCED], {**LAYOUT, "version": 1}, {"version": 2},
+                  errors=["state_version_not_raised"], says=["c: new", "goes back from 2 to 1"])
         self.pair("a version without a code_change", [SOFT], {"version": 2}, errors=["state_layout_changed"] * 2)
         self.pair("a code_change that nobody wrote", [ADVANCED], {**LAYOUT, "callbacks": ".init = init"},
                   errors=["state_not_converted"] * 2)
