@@ -135,6 +135,47 @@ idle(const struct check_way *w)
 	}
 }
 
+/* ------------------------------------------------------------------ what registrations name */
+static bool
+offers(const struct elf_table *t, const char *function)
+{
+	for (size_t i = 0; i < t->function_count; i++)
+		if (t->functions[i].event && strcmp(t->functions[i].name, function) == 0)
+			return true;
+	return false;
+}
+
+/* Registrations live on over the change, by the name of their function; whether there is one with that name
+ * only the running worker knows, and it refuses then, before any code_change could give it another. */
+static void
+functions(const struct check_way *w, const struct compare_module *m)
+{
+	const struct model_instr *in = compare_instr_of(&w->e->script, m->module);
+	bool up = w->mode == MODEL_UP;
+	if (m->what != COMPARE_CHANGED || m->old == NULL || m->new == NULL || in == NULL ||
+	    (in->op != MODEL_OP_UPDATE && in->op != MODEL_OP_LOAD_MODULE && in->op != MODEL_OP_LOAD))
+		return;
+	const struct elf_table *left = elf_module_table(up ? m->old : m->new);
+	const struct elf_table *reached = elf_module_table(up ? m->new : m->old);
+	CLEANUP(rel_buf_fini) struct rel_buf names = REL_BUF_INIT;
+	if (left->state != ELF_TABLE_READ || reached->state != ELF_TABLE_READ)
+		return;
+	if (left->callbacks.handle_event && !reached->callbacks.handle_event)
+		rel_buf_puts(&names, "handle_event");
+	for (size_t i = 0; i < left->function_count; i++)
+		if (left->functions[i].event && !offers(reached, left->functions[i].name))
+			rel_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", left->functions[i].name);
+	if (names.len == 0 && rel_buf_ok(&names))
+		return;
+	doc_find(w->p, DOC_WARNING, &in->pos, REL_E_FUNCTION_GONE,
+	    "the way %s %s leads to a version of module %s without the event function %s: a worker with a registration "
+	    "that names it refuses this script", way(w), w->c->old->app->version, m->module, rel_buf_text(&names));
+	if (!up)
+		doc_problem_hint(w->p, "let no registration of the newer version name it, or keep an older one's name; with "
+				       "such registrations there is no way back but new processes (restart_worker)");
+}
+
+/* ------------------------------------------------------------------ waivers that say nothing */
 static bool
 waiver_is_of_use(const struct check_way *w, const struct model_waiver *v)
 {
@@ -167,6 +208,8 @@ check_way(const struct check_way *w)
 	supervisor(w);
 	dependencies(w);
 	idle(w);
+	for (size_t i = 0; i < w->c->module_count; i++)
+		functions(w, &w->c->modules[i]);
 	waivers(w);
 	check_state_versions(w);
 	check_comparable(w, true);
