@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the modules of a release import from each other, across its applications: whether it is there,
  * within reach, and what is wanted.  Within one application app.c looks, by the same rule, a worker's.
+ * Beside that whether they are built for the release's runtime.
  */
 #include "config.h"
 
@@ -29,6 +30,7 @@ struct look {
 	struct want *wants;
 	size_t offer_count, want_count;
 	bool full;
+	bool runtime_told;
 	bool *reached;                /* of each application: from the one whose modules are open */
 	struct doc_problems *p;
 };
@@ -92,6 +94,23 @@ one_more(struct look *l, void *list, size_t *count, size_t size)
 	return grown != NULL ? grown : list;
 }
 
+/* Told once: as a rule it is all of them, or the line in the release. */
+static void
+runtime_of(struct look *l, const struct compare_side *s, const char *module, const struct elf_table *t)
+{
+	const struct model_release *r = l->sys->release;
+	char abi[16];
+	snprintf(abi, sizeof(abi), "%u", t->abi);
+	if (l->runtime_told || (t->state != ELF_TABLE_READ && t->state != ELF_TABLE_OTHER) ||
+	    strcmp(abi, r->runtime) == 0)
+		return;
+	doc_find(l->p, DOC_ERROR, &doc_get(r->doc->root, "runtime")->pos, REL_E_BAD_ABI,
+	    "the runtime is %s, and module %s of %s %s is built for runtime %s", r->runtime, module,
+	    s->app->application, s->app->version, abi);
+	doc_problem_hint(l->p, "write `runtime: \"%s\"`, or build the modules for runtime %s", abi, r->runtime);
+	l->runtime_told = true;
+}
+
 static void
 module_of(struct look *l, const struct compare_side *s, size_t at)
 {
@@ -100,6 +119,8 @@ module_of(struct look *l, const struct compare_side *s, size_t at)
 	const struct rel_pos pos = {.file = compare_side_file(s, name, file, sizeof(file))};
 	const struct rel_index_entry *self = rel_index_find(l->sys->by_module, name);
 	const struct elf_table *t = s->modules[at] != NULL ? elf_module_table(s->modules[at]) : NULL;
+	if (t != NULL)
+		runtime_of(l, s, name, t);
 	if (self == NULL || t == NULL || t->state != ELF_TABLE_READ)
 		return; /* told where the file is checked */
 	l->offers = one_more(l, l->offers, &l->offer_count, sizeof(*l->offers));

@@ -643,7 +643,7 @@ class Tests(States, Relups):
     def run(self):
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.functions, self.comes_and_goes, self.parts,
                      self.converting, self.holding,
-                     self.relups, self.relup_differences, self.files, self.samples, self.drafts, self.seeing,
+                     self.relups, self.relup_differences, self.runtimes, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.many,
                      self.left_over):

@@ -141,3 +141,14 @@ class Relups:
             lib.module(os.path.join(lib.dir, f"foo-{v}"), name="m_foo", vsn=v, callbacks=".init = init")
             self.found(f"relup: {v} offers no code_change", os.path.join(top, "releases", "2", "relup.json"),
                        ["state_not_converted"] if v == "2" else [])
+
+    def runtimes(self):
+        top = self.root(self.FOO, self.script())
+        path = os.path.join(top, "releases", "2", "release.yaml")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("runtime: '1'", "runtime: '7'"))
+        for where in (top, os.path.dirname(path)):
+            self.found(f"another runtime than that of the modules: {os.path.basename(where)}", where, ["bad_abi"],
+                       says=["the runtime is 7, and module m_foo of foo 2 is built for runtime 1"])
