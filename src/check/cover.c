@@ -34,19 +34,24 @@ way(const struct check_way *w)
 }
 
 /* ------------------------------------------------------------------ what differs */
+static bool
+goes(const struct check_way *w, const struct compare_module *m)
+{
+	return m->what == (w->mode == MODEL_UP ? COMPARE_DELETED : COMPARE_ADDED);
+}
+
 static void
 modules(const struct check_way *w)
 {
 	for (size_t i = 0; i < w->c->module_count; i++) {
 		const struct compare_module *m = &w->c->modules[i];
-		bool goes = m->what == (w->mode == MODEL_UP ? COMPARE_DELETED : COMPARE_ADDED);
-		if (compare_handles_module(w->c, &w->e->script, m->module, goes) ||
+		if (compare_handles_module(w->c, &w->e->script, m->module, goes(w, m)) ||
 		    waived(w, &(struct model_waiver){.module = m->module}))
 			continue;
 		doc_find(w->p, DOC_ERROR, &w->e->pos, REL_E_MODULE_NOT_COVERED,
 		    "module %s %s, and no instruction of the way %s %s %s", m->module,
-		    m->what == COMPARE_CHANGED ? "changes" : goes ? "goes" : "comes", way(w),
-		    w->c->old->app->version, goes ? "deletes it" : "loads it");
+		    m->what == COMPARE_CHANGED ? "changes" : goes(w, m) ? "goes" : "comes", way(w),
+		    w->c->old->app->version, goes(w, m) ? "deletes it" : "loads it");
 	}
 }
 
@@ -190,11 +195,22 @@ waiver_is_of_use(const struct check_way *w, const struct model_waiver *v)
 	return v->application != NULL && w->c->flags[0] != '\0';
 }
 
+/* By an instruction of its own: beside it the waiver says that there is none. */
+static bool
+is_handled(const struct check_way *w, const struct model_waiver *v)
+{
+	const struct compare_module *m = v->module != NULL ? compare_module(w->c, v->module) : NULL;
+	return m != NULL && compare_handles_module(w->c, &w->e->script, m->module, goes(w, m));
+}
+
 static void
 waivers(const struct check_way *w)
 {
 	for (size_t i = 0; i < w->e->waiver_count; i++)
-		if (!waiver_is_of_use(w, &w->e->waivers[i]))
+		if (is_handled(w, &w->e->waivers[i]))
+			doc_find(w->p, DOC_WARNING, &w->e->waivers[i].pos, REL_E_WAIVER_UNUSED,
+			    "this waives module %s, which this entry takes care of", w->e->waivers[i].module);
+		else if (!waiver_is_of_use(w, &w->e->waivers[i]))
 			doc_find(w->p, DOC_WARNING, &w->e->waivers[i].pos, REL_E_WAIVER_UNUSED,
 			    "this waives what does not differ between %s and %s", w->c->old->app->version,
 			    w->c->new->app->version);

@@ -12,13 +12,50 @@
 #include "check/check_priv.h"
 
 /* ------------------------------------------------------------------ files beside it */
+static int
+config_of(const char *path, struct doc **ret, struct doc_problems *p)
+{
+	CLEANUP(doc_free) struct doc *d = NULL;
+	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_written, &d, p) != 0)
+		return -1;
+	if (model_config_check(d, p) != 0) {
+		MUST(p->errors > 0);
+		return -1;
+	}
+	*ret = MOVE(d);
+	return 0;
+}
+
 void
 check_config(const char *path, struct doc_problems *p)
 {
 	CLEANUP(doc_free) struct doc *d = NULL;
-	if (doc_read_file_all(AT_FDCWD, path, path, &doc_limits_written, &d, p) == 0 &&
-	    model_config_check(d, p) != 0)
+	if (config_of(path, &d, p) != 0)
 		MUST(p->errors > 0);
+}
+
+/* Of an application that is not there nobody hears; a key that its app.yaml does not know reaches its workers
+ * and is as a rule another one misspelt. */
+static void
+config_keys(const struct doc_node *root, const struct model_system *sys, struct doc_problems *p)
+{
+	for (size_t i = 0; i < root->count; i++) {
+		const struct model_app *app = model_system_app(sys, root->keys[i], NULL);
+		if (app == NULL) {
+			doc_find(p, DOC_WARNING, &root->key_pos[i], REL_E_NO_SUCH_APPLICATION,
+			    "application %s is not in release %s: this changes nothing", root->keys[i], sys->release->version);
+			doc_problem_hint(p, "name an application of the release.yaml beside it, or take it out");
+			continue;
+		}
+		const struct doc_node *keys = root->items[i];
+		for (size_t k = 0; k < keys->count; k++) {
+			if (app->env != NULL && doc_get(app->env, keys->keys[k]) != NULL)
+				continue;
+			doc_find(p, DOC_WARNING, &keys->key_pos[k], REL_E_UNKNOWN_KEY,
+			    "the env of %s %s has no key %s to replace", app->application, app->version, keys->keys[k]);
+			doc_problem_hint(p, "name a key of the env in its app.yaml, or give it this one there, with a default");
+		}
+	}
 }
 
 static void
@@ -118,6 +155,7 @@ check_release(const char *path, const struct model_libs *libs, bool apps, struct
 {
 	char file[4300], version[256];
 	CLEANUP(model_relup_free) struct model_relup *relup = NULL;
+	CLEANUP(doc_free) struct doc *config = NULL;
 	struct model_release *release = NULL;
 	struct model_system *sys = NULL;
 	bool root = in_root(path, version, sizeof(version));
@@ -130,10 +168,12 @@ check_release(const char *path, const struct model_libs *libs, bool apps, struct
 	}
 	if (beside(path, "relup.json", file, sizeof(file)))
 		relup = relup_of(file, release, p);
-	if (beside(path, "config.yaml", file, sizeof(file)))
-		check_config(file, p);
+	if (beside(path, "config.yaml", file, sizeof(file)) && config_of(file, &config, p) != 0)
+		MUST(p->errors > 0);
 	if (model_system_load(release, libs, &sys, p) != 0)
 		return;
+	if (config != NULL)
+		config_keys(config->root, sys, p);
 	if (relup != NULL)
 		check_joins(relup, sys, libs, path, root, p);
 	if (relup != NULL)

@@ -68,6 +68,8 @@ class Tests(States, Relups):
         self.pair("a changed module that no instruction names", [], errors=["module_not_covered"] * 2)
         self.pair("covered on the way up alone", [SOFT], down=[], errors=["module_not_covered"])
         self.pair("waived with a reason", [], waive="{module: m, reason: only a comment changed}")
+        self.pair("a waiver of what an instruction does", [SOFT], waive="{module: m, reason: none}",
+                  warnings=["waiver_unused"] * 2, says=["waives module m, which this entry takes care of"])
         self.pair("a waiver of nothing", [SOFT], waive="{module: other, reason: none}",
                   warnings=["waiver_unused"] * 2)
         self.pair("a way up and none back", [SOFT], down="none", errors=["no_relup"])
@@ -643,7 +645,7 @@ class Tests(States, Relups):
     def run(self):
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.functions, self.comes_and_goes, self.parts,
                      self.converting, self.holding,
-                     self.relups, self.relup_differences, self.runtimes, self.files, self.samples, self.drafts, self.seeing,
+                     self.relups, self.relup_differences, self.runtimes, self.configs, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.many,
                      self.left_over):

@@ -152,3 +152,17 @@ class Relups:
         for where in (top, os.path.dirname(path)):
             self.found(f"another runtime than that of the modules: {os.path.basename(where)}", where, ["bad_abi"],
                        says=["the runtime is 7, and module m_foo of foo 2 is built for runtime 1"])
+
+    def configs(self):
+        top = self.root(self.FOO, self.script())
+        path = os.path.join(top, "releases", "2", "config.yaml")
+        with open(os.path.join(top, "lib", "foo-2", "app.yaml"), "a", encoding="utf-8") as f:
+            f.write("env: {port: 1, list: {a: 1}}\n")
+        for text, warnings, says in (
+                ("foo: {port: 2, list: {b: 2}}", [], []),
+                ("foo: {prot: 2}", ["unknown_key"], ["the env of foo 2 has no key prot"]),
+                ("oof: {port: 2}", ["no_such_application_in_release"], ["application oof is not in release 2"])):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(f"{text}\n")
+            for where in (top, os.path.dirname(path)):
+                self.found(f"config.yaml: {text}: {os.path.basename(where)}", where, [], warnings, says)
