@@ -83,16 +83,32 @@ release_folder(const char *path, const struct check_options *o, struct doc_probl
 	release_file(file, o, false, p);
 }
 
+/* An application is read once more for each release that has it, and what is wrong with it found again. */
+static void
+move_new(struct doc_problems *p, struct doc_problems *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		from->errors -= from->list[i].severity == DOC_ERROR;
+		if (!doc_problems_has(p, &from->list[i].err))
+			doc_problem_add(p, from->list[i].severity, &from->list[i].err);
+	}
+	p->errors += from->errors;
+	p->dropped += from->dropped;
+	doc_problems_fini(from);
+}
+
 static void
 root(const char *path, struct doc_problems *p)
 {
+	struct doc_problems own = DOC_PROBLEMS_INIT;
 	char lib[4200], releases[4200];
 	const char *const libs[] = {lib};
 	const struct check_options o = {.lib_count = 1, .libs = libs};
 	snprintf(lib, sizeof(lib), "%s/lib", path);
 	snprintf(releases, sizeof(releases), "%s/releases", path);
 	each_folder(lib, app_folder, &o, p);
-	each_folder(releases, release_folder, &o, p);
+	each_folder(releases, release_folder, &o, &own);
+	move_new(p, &own);
 }
 
 /* ------------------------------------------------------------------ a file */

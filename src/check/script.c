@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is allowed in a script and will be regretted: purges that kill, programs that cannot be undone.
+ * What is allowed in a script and will be regretted: purges that are to kill, programs that cannot be undone.
  * Order is the model's own check.
  */
 #include "config.h"
@@ -43,7 +43,8 @@ check_script(const struct model_script *s, struct doc_problems *p)
 		const struct model_instr *in = &s->instrs[i];
 		if (kills(in))
 			doc_find(p, DOC_WARNING, &in->pos, REL_E_BRUTAL_PURGE,
-			    "%s: a brutal purge kills who still runs old code", model_op_name(in->op));
+			    "%s: a brutal purge is to kill who still runs old code; this version of relup treats it as soft",
+			    model_op_name(in->op));
 		if (in->op == MODEL_OP_APPLY && in->undo_count == 0)
 			doc_find(p, DOC_WARNING, &in->pos, REL_E_APPLY_NO_UNDO,
 			    "apply %s has no undo: what it does stays when the upgrade is taken back",

@@ -29,9 +29,10 @@ compare_libs_open(struct compare_libs *l, const char *const *names, size_t count
 		names = one;
 	for (size_t i = 0; i < (count > 0 ? count : 1) && i < COMPARE_LIBS_MAX; i++) {
 		struct rel_err err = REL_ERR_INIT;
-		if (rel_dir_open(AT_FDCWD, names[i], &l->fds[l->model.count], &err) != 0)
+		if (rel_dir_open(AT_FDCWD, names[i], &l->fds[l->model.count], &err) != 0) {
 			doc_problem_add(p, DOC_ERROR, &err);
-		else
+			l->model.unreadable = true;
+		} else
 			l->names[l->model.count++] = names[i];
 	}
 }

@@ -89,7 +89,7 @@ ctl_relup_add_base(struct relup_work *w, const char *path, bool up, bool down)
 static struct model_system *
 load_system(struct relup_work *w, const char *path)
 {
-	struct model_libs libs = {w->lib_count, w->lib_fds, w->lib_names};
+	struct model_libs libs = {.count = w->lib_count, .fds = w->lib_fds, .names = w->lib_names};
 	struct model_release *release = NULL;
 	struct model_system *sys = NULL;
 	char inside[4200];

@@ -79,6 +79,8 @@ void doc_find(struct doc_problems *p, enum doc_severity severity, const struct r
 /* Of the last problem. */
 void doc_problem_hint(struct doc_problems *p, const char *fmt, ...) RTE_PRINTF(2, 3);
 void doc_problem_add(struct doc_problems *p, enum doc_severity sev, const struct rel_err *err);
+/* Is this very one in the list, whatever its hint? */
+bool doc_problems_has(const struct doc_problems *p, const struct rel_err *err);
 /* Adds all of `from`, which is empty then. */
 void doc_problems_move(struct doc_problems *p, struct doc_problems *from);
 /* -1 with the first error in *err (", and N more" added) where there are errors; else 0. */

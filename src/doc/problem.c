@@ -93,6 +93,18 @@ doc_problem_hint(struct doc_problems *p, const char *fmt, ...)
 	rel_err_hint(&p->list[p->count - 1].err, "%s", text);
 }
 
+bool
+doc_problems_has(const struct doc_problems *p, const struct rel_err *err)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rel_err *e = &p->list[i].err;
+		if (e->code == err->code && e->line == err->line && e->column == err->column &&
+		    strcmp(e->file, err->file) == 0 && strcmp(e->text, err->text) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 doc_problems_move(struct doc_problems *p, struct doc_problems *from)
 {

@@ -292,6 +292,7 @@ struct model_libs {
 	size_t count;
 	const int *fds;
 	const char *const *names;             /* what errors call them */
+	bool unreadable;                      /* some were named, and one at least cannot be opened: told */
 };
 
 /* `release` is taken in every case. */

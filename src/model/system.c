@@ -30,7 +30,8 @@ not_found(const struct model_libs *libs, const struct model_release_app *a, stru
 		rel_buf_printf(&where, "%s%s", i > 0 ? ", " : "", libs->names[i]);
 	doc_problem(p, &a->pos, REL_E_NOT_FOUND, "application %s %s: no %s-%s/app.yaml in %.300s",
 	    a->application, a->version, a->application, a->version,
-	    libs->count > 0 ? rel_buf_text(&where) : "any library directory (none was given)");
+	    libs->count > 0 ? rel_buf_text(&where) : libs->unreadable ? "what was named, which cannot be opened"
+	    : "any library directory (none was given)");
 	rel_buf_fini(&where);
 }
 

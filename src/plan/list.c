@@ -10,19 +10,6 @@
 
 #include "plan/plan_priv.h"
 
-/* Is this very error in the collector?  Bases that share an appup entry meet its errors again. */
-static bool
-seen(const struct doc_problems *p, const struct rel_err *err)
-{
-	for (size_t i = 0; i < p->count; i++) {
-		const struct rel_err *e = &p->list[i].err;
-		if (e->code == err->code && e->line == err->line && e->column == err->column &&
-		    strcmp(e->file, err->file) == 0 && strcmp(e->text, err->text) == 0)
-			return true;
-	}
-	return false;
-}
-
 int
 plan_error(
     struct doc_problems *p, const struct rel_pos *pos, enum rel_ecode code, const char *fmt, ...)
@@ -34,7 +21,8 @@ plan_error(
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	rel_err_at(&err, pos, code, "%s", text);
-	if (!seen(p, &err))
+	/* Bases that share an appup entry meet its errors again. */
+	if (!doc_problems_has(p, &err))
 		doc_problem_add(p, DOC_ERROR, &err);
 	return -1;
 }

@@ -94,7 +94,8 @@ class Tests(States, Relups):
                   errors=["dependency_not_covered"] * 2, says=["bar"])
         self.pair("a dependency, waived", [SOFT], app_new={"extra": "depends: [bar]\n"},
                   waive="{depends: bar, reason: it only orders the start}")
-        self.pair("a brutal purge", ["update: {module: m, pre_purge: brutal}"], warnings=["brutal_purge"] * 2)
+        self.pair("a brutal purge", ["update: {module: m, pre_purge: brutal}"], warnings=["brutal_purge"] * 2,
+                  says=["this version of relup treats it as soft"])
         self.pair("an apply without undo", [SOFT, "apply: {command: [bin/x]}"], warnings=["apply_without_undo"] * 2)
 
     def functions(self):
@@ -645,7 +646,7 @@ class Tests(States, Relups):
     def run(self):
         for part in (self.modules, self.stripped, self.libraries, self.contract, self.coverage, self.functions, self.comes_and_goes, self.parts,
                      self.converting, self.holding,
-                     self.relups, self.relup_differences, self.runtimes, self.configs, self.files, self.samples, self.drafts, self.seeing,
+                     self.relups, self.relup_differences, self.runtimes, self.configs, self.told_once, self.files, self.samples, self.drafts, self.seeing,
                      self.terminal, self.together, self.names,
                      self.incomparable, self.unsupported, self.depending, self.many,
                      self.left_over):

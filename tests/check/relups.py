@@ -3,7 +3,7 @@
 import json
 import os
 
-from kit import LAYOUT, Lib, restart_c
+from kit import LAYOUT, Lib, relctl, restart_c
 
 
 class Relups:
@@ -166,3 +166,13 @@ class Relups:
                 f.write(f"{text}\n")
             for where in (top, os.path.dirname(path)):
                 self.found(f"config.yaml: {text}: {os.path.basename(where)}", where, [], warnings, says)
+
+    def told_once(self):
+        top = self.root(self.FOO, self.script())
+        with open(os.path.join(top, "lib", "foo-2", "app.yaml"), "a", encoding="utf-8") as f:
+            f.write("colour: red\n")
+        self.found("a root tells what is wrong with an application once", top, ["unknown_key"])
+        lib = os.path.join(top, "nowhere")
+        status, out, err = relctl("check", os.path.join(top, "releases", "2"), "--lib", lib)
+        self.verdict("a library folder that cannot be opened was given", status == 1 and lib in out and
+                     "in what was named, which cannot be opened" in out and "none was given" not in out, out + err)

@@ -176,7 +176,7 @@ static void
 run_system(struct doc_problems *p)
 {
 	static const char *const names[] = {"lib"};
-	const struct model_libs libs = {1, &lib_fd, names};
+	const struct model_libs libs = {.count = 1, .fds = &lib_fd, .names = names};
 	struct model_release *r = NULL;
 	struct model_system *s = NULL;
 	struct doc *d = doc_of("release: r\nversion: 1\nruntime: 1\n"

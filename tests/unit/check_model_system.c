@@ -102,7 +102,7 @@ release_named(const char *names)
 	return r;
 }
 
-static const struct model_libs libs = {2, lib_fds, lib_names};
+static const struct model_libs libs = {.count = 2, .fds = lib_fds, .names = lib_names};
 
 static struct model_system *
 load_ok(struct model_release *r)
@@ -236,7 +236,7 @@ END_TEST
 
 START_TEST(no_libraries)
 {
-	static const struct model_libs none = {0, NULL, NULL};
+	static const struct model_libs none = {.count = 0};
 	struct model_system *s = NULL;
 	ck_assert_int_eq(model_system_load(release_named("a"), &none, &s, &problems), -1);
 	ck_assert_int_eq(problems.list[0].err.code, REL_E_NOT_FOUND);
