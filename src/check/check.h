@@ -13,6 +13,7 @@
  *	fit.c       imports at each step of a script
  *	script.c    scripts: order, purges that kill, applies that cannot be undone
  *	release.c   a release: references, cycles, its config and its relup
+ *	shape.c     what relupd wants to be alike in two releases
  *	relup.c     a relup against the releases that it joins
  */
 #ifndef CHECK_CHECK_H

@@ -85,6 +85,10 @@ void check_release(const char *path, const struct model_libs *libs, bool apps, s
 void check_relup(const char *path, const struct model_libs *libs, struct doc_problems *p);
 void check_config(const char *path, struct doc_problems *p);
 
+/* shape.c: the folders are those in which the two releases lie */
+void check_shape(const struct model_relup_entry *e, const struct model_system *to, const char *to_dir,
+    const struct model_system *base, const char *base_dir, struct doc_problems *p);
+
 /* relup.c: `file` lies where the relup does; `in_root`: beside it lie the other releases */
 void check_joins(const struct model_relup *r, const struct model_system *to, const struct model_libs *libs,
     const char *file, bool in_root, struct doc_problems *p);

@@ -13,6 +13,7 @@ src_check_librelcheck_la_SOURCES = \
 	src/check/release.c \
 	src/check/relup.c \
 	src/check/script.c \
+	src/check/shape.c \
 	src/check/state.c \
 	src/check/table.c
 src_check_librelcheck_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

@@ -310,6 +310,17 @@ base_of(const struct model_relup_entry *e, const struct model_libs *libs, const 
 	return sys;
 }
 
+/* `file` lies beside the release's config. */
+static void
+shapes(const struct join *j, const char *file)
+{
+	char here[4300], there[4400];
+	const char *slash = strrchr(file, '/');
+	snprintf(here, sizeof(here), "%.*s", slash != NULL ? (int)(slash - file) : 1, slash != NULL ? file : ".");
+	snprintf(there, sizeof(there), "%s/../%s", here, j->e->other);
+	check_shape(j->e, j->to, here, j->base, there, j->p);
+}
+
 void
 check_joins(const struct model_relup *r, const struct model_system *to, const struct model_libs *libs,
     const char *file, bool in_root, struct doc_problems *p)
@@ -330,6 +341,7 @@ check_joins(const struct model_relup *r, const struct model_system *to, const st
 			imports_fit(&j);
 		if (has(&e->script, MODEL_OP_CODE_CHANGE, NULL))
 			changes_offered(&j);
+		shapes(&j, file);
 		model_system_free(&base);
 	}
 }

@@ -141,18 +141,7 @@ rls_free(struct rls **rp)
 json_t *
 rls_env(const struct rls *r, const struct model_app *app)
 {
-	json_t *env = app->env != NULL ? doc_to_json(app->env) : json_object();
-	const struct doc_node *over =
-	    r->config != NULL ? doc_get(r->config->root, app->application) : NULL;
-	if (env == NULL || over == NULL || over->kind != DOC_MAP)
-		return env;
-	json_t *o = doc_to_json(over);
-	if (o == NULL || json_object_update(env, o) != 0) {
-		json_decref(env);
-		env = NULL;
-	}
-	json_decref(o);
-	return env;
+	return model_app_env(app, r->config);
 }
 
 static int

@@ -45,7 +45,7 @@ void
 draft_put_notes(struct rel_buf *b, const struct compare *c, size_t indent)
 {
 	for (size_t i = 0; i < c->env.count; i++)
-		rel_buf_printf(b, "%*s# env %s: %s; workers hear of it by config_change\n", (int)indent, "",
+		rel_buf_printf(b, "%*s# env %s: %s; running workers do not hear of it: relup(7), LIMITS\n", (int)indent, "",
 		    c->env.list[i].key, what_word(c->env.list[i].what));
 	for (size_t i = 0; i < c->depends.count; i++)
 		rel_buf_printf(b, "%*s# QUESTION: depends: %s is %s. Nothing to do where it only orders the start; else\n"

@@ -157,3 +157,19 @@ model_config_check(const struct doc *doc, struct doc_problems *p)
 	}
 	return p->errors == before && !doc->faulty ? 0 : -1;
 }
+
+json_t *
+model_app_env(const struct model_app *app, const struct doc *config)
+{
+	json_t *env = app->env != NULL ? doc_to_json(app->env) : json_object();
+	const struct doc_node *over = config != NULL ? doc_get(config->root, app->application) : NULL;
+	if (env == NULL || over == NULL || over->kind != DOC_MAP)
+		return env;
+	json_t *o = doc_to_json(over);
+	if (o == NULL || json_object_update(env, o) != 0) {
+		json_decref(env);
+		env = NULL;
+	}
+	json_decref(o);
+	return env;
+}

@@ -243,6 +243,8 @@ int model_relup_decode(struct doc *d, struct model_relup **ret, struct doc_probl
     RTE_MUST_CHECK;
 /* config.yaml: a map application → map of env keys; stays a document. */
 int model_config_check(const struct doc *d, struct doc_problems *p) RTE_MUST_CHECK;
+/* The application's env with the config applied, which may be NULL; new reference, NULL: memory. */
+json_t *model_app_env(const struct model_app *app, const struct doc *config);
 
 void model_release_free(struct model_release **r);
 void model_app_free(struct model_app **a);

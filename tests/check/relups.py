@@ -156,16 +156,27 @@ class Relups:
     def configs(self):
         top = self.root(self.FOO, self.script())
         path = os.path.join(top, "releases", "2", "config.yaml")
-        with open(os.path.join(top, "lib", "foo-2", "app.yaml"), "a", encoding="utf-8") as f:
-            f.write("env: {port: 1, list: {a: 1}}\n")
+        for v in "12":
+            with open(os.path.join(top, "lib", f"foo-{v}", "app.yaml"), "a", encoding="utf-8") as f:
+                f.write("env: {port: 1, list: {a: 1}}\n")
         for text, warnings, says in (
-                ("foo: {port: 2, list: {b: 2}}", [], []),
-                ("foo: {prot: 2}", ["unknown_key"], ["the env of foo 2 has no key prot"]),
+                ("foo: {port: 1, list: {a: 1}}", [], []),
+                ("foo: {port: 2, list: {b: 2}}", ["not_supported"],
+                 ["refuses the script from 1: the env of foo differs in the two releases (port, list)"]),
+                ("foo: {prot: 2}", ["unknown_key", "not_supported"], ["the env of foo 2 has no key prot"]),
                 ("oof: {port: 2}", ["no_such_application_in_release"], ["application oof is not in release 2"])):
             with open(path, "w", encoding="utf-8") as f:
                 f.write(f"{text}\n")
             for where in (top, os.path.dirname(path)):
                 self.found(f"config.yaml: {text}: {os.path.basename(where)}", where, [], warnings, says)
+
+        with open(path.replace("/2/config", "/1/config"), "w", encoding="utf-8") as f:
+            f.write("foo: {list: {a: 3}}\n")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("foo: {list: {a: 3}}\n")
+        self.found("config.yaml: the same one for both", top)
+        os.unlink(path)
+        self.found("config.yaml: of the base alone", top, [], ["not_supported"], ["differs in the two releases (list)"])
 
     def told_once(self):
         top = self.root(self.FOO, self.script())
