@@ -68,7 +68,7 @@ X(SUP_NOT_COVERED,     "supervisor_not_covered", 1, "add update_supervisor, or w
 X(DEPENDS_NOT_COVERED, "dependency_not_covered", 1, "add restart_application where it must be used at once, or waive it with a reason")
 X(DEPENDS_MISSING,     "depends_missing",        1, "name the imported module in the depends of the instruction of the module that imports it")
 X(NO_CHANGE,           "instruction_without_change", 1, "take the instruction out, or build the module anew")
-X(FUNCTION_GONE,       "function_gone",          1, "keep a function of that name in the newer version while registrations may name it, or start the workers anew (restart_worker)")
+X(FUNCTION_GONE,       "function_gone",          1, "keep a function of that name in the newer version while registrations may name it")
 X(WAIVER_UNUSED,       "waiver_unused",          1, "take it out: what it waives does not differ, or is handled")
 X(STATE_PART_NOT_UPDATED, "state_part_not_updated", 1, "give both an update, of the holder with `change: {advanced: EXTRA}` and the owner in its depends")
 X(STATE_LAYOUT,        "state_layout_changed",   1, "use `change: {advanced: EXTRA}`, and let the newer version's code_change convert the state")

@@ -176,8 +176,8 @@ functions(const struct check_way *w, const struct compare_module *m)
 	    "the way %s %s leads to a version of module %s without the event function %s: a worker with a registration "
 	    "that names it refuses this script", way(w), w->c->old->app->version, m->module, rel_buf_text(&names));
 	if (!up)
-		doc_problem_hint(w->p, "let no registration of the newer version name it, or keep an older one's name; with "
-				       "such registrations there is no way back but new processes (restart_worker)");
+		doc_problem_hint(w->p, "let no registration of the newer version name it; with one, hosts go back by a restart "
+				       "with the other release; see relup(7), LIMITS");
 }
 
 /* ------------------------------------------------------------------ waivers that say nothing */

@@ -113,6 +113,8 @@ class Tests(States, Relups):
                 ("handle_event goes", table(), table(more=", .handle_event = ev"), 1, "function handle_event"),
                 ("a task goes, which nothing registers", table(), table("a", kind="task"), 0, "")):
             self.pair(f"functions: {title}", [SOFT], new, old, warnings=["function_gone"] * count, says=[says] if says else [])
+        self.verdict("functions: the hint for the way back", "see relup(7), LIMITS" in
+                     relctl("check", os.path.join(self.dir, f"t{self.count - 3}", "lib", "foo-2"))[1])
         self.pair("functions: the workers are started anew", ["restart_worker: {application: foo, child: c}"], table("b"),
                   table("a"))
 
