@@ -27,7 +27,7 @@
  *  ready    {modules:[LOADED…]}        failed    {code, text}   (start failed; the worker exits)
  *  rehearsed{operation, result:"ok|refused|crashed|hung", code?, module, text, hint?, fork_us,
  *            change_us, longest_us}            longest: building the state of one step
- *  prepared {operation, ok:bool, code, text}
+ *  prepared {operation, ok:bool, code, text, hint?}
  *  finished {operation, modules:[LOADED…], unmappable:[{module, vsn, reason}…]}
  *  reply    {id, ok:bool, reply:ANY | text}
  *

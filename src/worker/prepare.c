@@ -18,8 +18,9 @@ answer(struct worker *w, json_t *operation, const struct rel_err *err)
 {
 	bool ok = err->code == REL_OK;
 	worker_link_send(w, "prepared",
-	    json_pack("{s:O, s:b, s:s, s:o}", "operation", operation, "ok", ok, "code",
-		ok ? "" : rel_err_name(err->code), "text", proto_text_json(err->text)));
+	    json_pack("{s:O, s:b, s:s, s:o, s:s*}", "operation", operation, "ok", ok, "code",
+		ok ? "" : rel_err_name(err->code), "text", proto_text_json(err->text), "hint",
+		err->hint[0] != '\0' ? err->hint : NULL));
 }
 
 /* Others have the same eventfd open: to close it here would leave it in the loop. */
