@@ -133,6 +133,8 @@ bool compare_holds_changed(const struct compare *c, const char *module, const st
 
 /* ------------------------------------------------------------------ whole releases */
 #define COMPARE_LIBS_MAX 64
+/* A folder stands for the release.yaml in it. */
+void compare_release_file(const char *path, char *buf, size_t size);
 
 struct compare_libs {
 	struct model_libs model;      /* borrows from below: the struct stays where it is */

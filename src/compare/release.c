@@ -81,9 +81,8 @@ open_sides(struct compare_release *r, const struct model_libs *libs, struct doc_
 	return rc;
 }
 
-/* A folder stands for the release.yaml in it. */
-static void
-file_of(const char *path, char *buf, size_t size)
+void
+compare_release_file(const char *path, char *buf, size_t size)
 {
 	struct stat st;
 	bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -103,7 +102,7 @@ compare_release_open(const char *path, const char *const *libs, size_t lib_count
 		doc_problem(p, NULL, REL_E_NOMEM, "out of memory");
 		return -1;
 	}
-	file_of(path, file, sizeof(file));
+	compare_release_file(path, file, sizeof(file));
 	compare_libs_open(&l, libs, lib_count, file, p);
 	if (p->errors == before && model_release_load(AT_FDCWD, file, file, &release, p) == 0 &&
 	    model_system_load(release, &l.model, &r->sys, p) == 0 && open_sides(r, &l.model, p) == 0 &&

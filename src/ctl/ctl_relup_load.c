@@ -6,12 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "compare/compare.h"
 #include "ctl/ctl_relup.h"
 
 int
@@ -92,13 +91,9 @@ load_system(struct relup_work *w, const char *path)
 	struct model_libs libs = {.count = w->lib_count, .fds = w->lib_fds, .names = w->lib_names};
 	struct model_release *release = NULL;
 	struct model_system *sys = NULL;
-	char inside[4200];
-	struct stat st;
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) { /* as in graph and diff */
-		snprintf(inside, sizeof(inside), "%s/release.yaml", path);
-		path = inside;
-	}
-	if (model_release_load(AT_FDCWD, path, path, &release, &w->problems) < 0 ||
+	char file[4300];
+	compare_release_file(path, file, sizeof(file));
+	if (model_release_load(AT_FDCWD, file, file, &release, &w->problems) < 0 ||
 	    model_system_load(release, &libs, &sys, &w->problems) < 0)
 		return NULL;
 	return sys;

@@ -28,7 +28,8 @@ int draft_items_find(const struct compare *c, enum model_mode mode, struct rel_a
 /* Does the entry take care of it already, by its script or a waiver? */
 bool draft_item_handled(const struct compare *c, const struct draft_item *it,
     const struct model_appup_entry *e);
-/* Of an item that is handled: does its instruction lack a `depends`, or the code_change?  Then *ret asks for it: 1; 0: nothing to ask. */
+/* Of an item that is handled: does its instruction lack a `depends`, or the code_change?  Then *ret asks for
+ * it: 1; 0: nothing to ask. */
 int draft_item_question(const struct compare *c, const struct draft_item *it,
     const struct model_appup_entry *e, struct rel_arena *arena, struct draft_item *ret,
     struct doc_problems *p) RTE_MUST_CHECK;

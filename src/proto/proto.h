@@ -120,6 +120,18 @@ proto_bid(uint32_t step, bool undo)
 	return 2 * step + undo + 1;
 }
 
+static inline uint32_t
+proto_bid_step(uint32_t bid)
+{
+	return (bid - 1) / 2;
+}
+
+static inline bool
+proto_bid_undo(uint32_t bid)
+{
+	return (bid - 1) % 2 != 0;
+}
+
 /* The value that stands after the attempt: the caller obeys it, won or lost. */
 enum proto_word_value proto_word_decide(struct proto_word *w, enum proto_word_value v);
 enum proto_word_value proto_word_read(struct proto_word *w);

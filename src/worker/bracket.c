@@ -288,7 +288,8 @@ worker_bracket_bidden(struct worker *w)
 	if (bid == op->begun)
 		return;
 	op->begun = bid;
-	struct proto_frame request = {.operation = (uint64_t)op->id, .step = (bid - 1) / 2, .undo = (bid - 1) % 2};
+	struct proto_frame request = {.operation = (uint64_t)op->id, .step = proto_bid_step(bid),
+	    .undo = proto_bid_undo(bid)};
 	worker_bracket(w, &request);
 	worker_link_read_kept(w); /* no event tells of what was received already */
 }

@@ -130,11 +130,11 @@ answer(struct worker *w, int64_t operation, const char *result, const struct reh
     enum rel_ecode code, const char *text)
 {
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:s*, s:I, s:I, s:I}", "operation", (json_int_t)operation,
+	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:o*, s:I, s:I, s:I}", "operation", (json_int_t)operation,
 		"result", result, "code",
 		code != REL_OK ? rel_err_name(code) : NULL, "module",
 		proto_text_json(r != NULL ? r->module : ""), "text",
-		proto_text_json(text), "hint", r != NULL && r->hint[0] != '\0' ? r->hint : NULL,
+		proto_text_json(text), "hint", r != NULL && r->hint[0] != '\0' ? proto_text_json(r->hint) : NULL,
 		"fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
 		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
 		(json_int_t)(r != NULL ? r->longest_us : 0)));
@@ -221,6 +221,8 @@ worker_rehearse_read(struct worker *w)
 		return;
 	ssize_t n;
 	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec)) {
+		/* Code that ran wild in the copy may have written anything. */
+		rec.module[sizeof(rec.module) - 1] = rec.text[sizeof(rec.text) - 1] = rec.hint[sizeof(rec.hint) - 1] = '\0';
 		memcpy(r->module, rec.module, sizeof(r->module));
 		r->ended = true;
 		r->result = rec.ok ? "ok" : "refused";

@@ -236,8 +236,8 @@ fake_hear_all(struct world *w)
 			continue;
 		f->begun = bid;
 		w->bids++;
-		struct proto_frame fr = {.magic = PROTO_FRAME_MAGIC, .kind = PROTO_BRACKET, .undo = (bid - 1) % 2,
-		    .step = (bid - 1) / 2, .operation = w->opt.operation};
+		struct proto_frame fr = {.magic = PROTO_FRAME_MAGIC, .kind = PROTO_BRACKET, .undo = proto_bid_undo(bid),
+		    .step = proto_bid_step(bid), .operation = w->opt.operation};
 		fake_arrive(f, &fr);
 	}
 }
