@@ -52,11 +52,13 @@ static void
 fini(struct worker *w)
 {
 	worker_rehearse_drop(w);
+	worker_asks_drop(w);
 	worker_op_end(w, false, NULL);
 	worker_trash_flush(w);
 	worker_gen_free(&w->gen);
 	worker_purge_mark_all(w, false);
 	(void)worker_purge_sweep(w, NULL);
+	worker_tasks_fini(w);
 	while (w->objects != NULL) {
 		struct object *o = w->objects;
 		w->objects = o->next;
@@ -80,16 +82,29 @@ fini(struct worker *w)
 	w->magic = 0;
 }
 
+/* One that does not end is left to the end of the process, which frees nothing that it may use. */
+static void
+end_tasks(struct worker *w)
+{
+	if (worker_tasks_end(w, WORKER_TASKS_END))
+		return;
+	const struct task *t = w->tasks.list;
+	worker_log(w, RELW_WARNING, "%zu task%s not end when told to, %s/%jd among them", w->tasks.count,
+	    w->tasks.count == 1 ? " does" : "s do", w->slots[t->slot].function, (intmax_t)t->id);
+}
+
 static void
 run(struct worker *w, const char *path)
 {
 	struct rel_err err = REL_ERR_INIT;
-	if (worker_loop_init(w, &err) != 0 || worker_link_init(w, path, &err) != 0) {
+	if (worker_loop_init(w, &err) != 0 || worker_tasks_init(w, &err) != 0 ||
+	    worker_link_init(w, path, &err) != 0) {
 		worker_log(w, RELW_ERROR, "%s", err.text);
 		w->status = rel_err_exit(err.code);
 		return;
 	}
 	worker_loop_run(w);
+	end_tasks(w);
 	if (!w->job)
 		return;
 	const struct relw_module *m = w->gen->table.e[0].obj->table;
@@ -104,6 +119,7 @@ relw_main(int argc, char **argv)
 	    .epfd = -1,
 	    .timerfd = -1,
 	    .sigfd = -1,
+	    .tasks = {.news = -1},
 	    .link = {.dirfd = -1, .sock = -1}};
 	if (argc != 3) {
 		static const char usage[] = "usage: relworker SOCKET WORKER (relupd starts it)\n";
@@ -120,6 +136,8 @@ relw_main(int argc, char **argv)
 		pthread_detach(w.op->thread);
 		_exit(w.status);
 	}
+	if (w.tasks.list != NULL)
+		_exit(w.status);
 	fini(&w);
 	return_signals(&saved);
 	return w.status;
