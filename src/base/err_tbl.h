@@ -77,7 +77,7 @@ X(STATE_NO_CONVERSION, "state_not_converted",    1, "write the code_change (of a
 X(STATE_POINTER,       "state_points_into_code", 1, "keep a number or a name in its place, or offer rebind, which sets the pointer anew")
 X(STATE_UNKNOWN,       "state_type_not_found",   1, "tie the state type to its C type: RELW_STATE(NAME, struct …) in the module, see relworker(3)")
 X(NO_DEBUG_INFO,       "no_debug_info",          1, "build the module with -g and do not strip it: without, nobody can compare its states")
-X(BRUTAL_PURGE,        "brutal_purge",           1, "write soft, unless those who still run old code may be killed by a version of relup that does it")
+X(BRUTAL_PURGE,        "brutal_purge",           1, "write soft, which waits for them, unless they are to be ended")
 X(APPLY_NO_UNDO,       "apply_without_undo",     1, "give the program that takes it back as `undo`")
 /* relctl check: module files */
 X(ELF_UNIQUE,      "elf_unique_symbol",     1, "build with -fno-gnu-unique")

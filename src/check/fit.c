@@ -230,7 +230,8 @@ fits_between(const struct unit *m, const struct unit *callee)
 	return i == NULL ? !first : t == NULL || strcmp(i->interface, t->interface_name) == 0;
 }
 
-/* Of what a person wrote at the high level: who writes brackets by hand knows them. */
+/* Of what a person wrote at the high level: who writes brackets by hand knows them.  Where the order is
+ * written and no bracket comes of it (load_module of both), the interface is what holds the two together. */
 static void
 apart(const struct walk *w, const struct unit *m)
 {
@@ -244,7 +245,7 @@ apart(const struct walk *w, const struct unit *m)
 		if (callee->load == NULL || callee->bracket == m->bracket || callee->left == NULL ||
 		    callee->reached == NULL || compare_module(f->c, callee->name) == NULL ||
 		    (import_of(m->left, callee->name) == NULL && import_of(m->reached, callee->name) == NULL) ||
-		    !fits_between(m, callee))
+		    model_names_has(&in->modules, callee->name) || !fits_between(m, callee))
 			continue;
 		doc_find(f->p, DOC_WARNING, &in->pos, REL_E_DEPENDS_MISSING,
 		    "module %s calls module %s, both change, and not together: between the two steps one version "

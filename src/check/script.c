@@ -43,8 +43,8 @@ check_script(const struct model_script *s, struct doc_problems *p)
 		const struct model_instr *in = &s->instrs[i];
 		if (kills(in))
 			doc_find(p, DOC_WARNING, &in->pos, REL_E_BRUTAL_PURGE,
-			    "%s: a brutal purge is to kill who still runs old code; this version of relup treats it as soft",
-			    model_op_name(in->op));
+			    "%s: a brutal purge ends who stays in the old code: where that is anybody the upgrade is blocked, "
+			    "unless it is given `--purge brutal`", model_op_name(in->op));
 		if (in->op == MODEL_OP_APPLY && in->undo_count == 0)
 			doc_find(p, DOC_WARNING, &in->pos, REL_E_APPLY_NO_UNDO,
 			    "apply %s has no undo: what it does stays when the upgrade is taken back",

@@ -118,6 +118,31 @@ exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
 	return 0;
 }
 
+/* A thousand workers answer at once: looked up, not searched. */
+size_t
+exec_index(const struct exec *x, const void *ref)
+{
+	size_t lo = 0, hi = x->count;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		uintptr_t at = (uintptr_t)x->workers[x->by_ref[mid]].ref;
+		if (at == (uintptr_t)ref)
+			return x->by_ref[mid];
+		if ((uintptr_t)ref < at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return x->count;
+}
+
+struct exec_worker *
+exec_find(const struct exec *x, const void *ref)
+{
+	size_t i = exec_index(x, ref);
+	return i < x->count && x->workers[i].alive ? &x->workers[i] : NULL;
+}
+
 bool
 exec_in_bracket(const struct exec *x)
 {

@@ -86,6 +86,7 @@ void exec_count_killed(struct exec *x, const char *worker);
 void exec_rehearse_begin(struct exec *x);
 void exec_prepare_begin(struct exec *x);
 void exec_fall_back(struct exec *x); /* it failed before the first bracket */
+size_t exec_index(const struct exec *x, const void *ref); /* x->count: it takes no part */
 struct exec_worker *exec_find(const struct exec *x, const void *ref); /* NULL: takes no part (any more) */
 void exec_bracket_over(struct exec *x); /* every worker of the bracket reported */
 void exec_undo_begin(struct exec *x);

@@ -52,8 +52,7 @@ record(struct exec *x)
 	x->ops->timer(x->ctx, 0);
 	if (FAULT(EXEC_OUTCOME))
 		exec_say(x, "warning", "fault point after the outcome");
-	/* Whatever is not current now goes: the old versions after an upgrade, the new ones after an
-	 * undo.  Where nothing was committed there is only prepared code to drop. */
+	/* Whatever is not current now goes; where nothing was committed that is prepared code alone. */
 	send_finish(x, x->changed);
 	x->ops->done(x->ctx, x->outcome, MOVE(x->result), &x->err);
 }
@@ -550,24 +549,6 @@ exec_bracket_over(struct exec *x)
 
 /* ------------------------------------------------------------------ what comes in */
 
-/* A thousand workers answer at once: looked up, not searched. */
-static size_t
-find(const struct exec *x, const void *ref)
-{
-	size_t lo = 0, hi = x->count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		uintptr_t at = (uintptr_t)x->workers[x->by_ref[mid]].ref;
-		if (at == (uintptr_t)ref)
-			return x->by_ref[mid];
-		if ((uintptr_t)ref < at)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return x->count;
-}
-
 /* Nobody needs its answer any more, but that it is through. */
 static void
 loaded_late(struct exec *x, struct exec_worker *w)
@@ -576,18 +557,11 @@ loaded_late(struct exec *x, struct exec_worker *w)
 	exec_settle(x);
 }
 
-struct exec_worker *
-exec_find(const struct exec *x, const void *ref)
-{
-	size_t i = find(x, ref);
-	return i < x->count && x->workers[i].alive ? &x->workers[i] : NULL;
-}
-
 void
 exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
-	size_t i = find(x, ref);
+	size_t i = exec_index(x, ref);
 	if (i == x->count || !x->workers[i].alive)
 		return;
 	if (p->frame) {
@@ -632,7 +606,7 @@ bool
 exec_reconnected(struct exec *x, void *ref, const json_t *state)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
-	size_t i = find(x, ref);
+	size_t i = exec_index(x, ref);
 	if (i == x->count || !x->workers[i].alive)
 		return false;
 	x->workers[i].by_frame = true;
@@ -670,7 +644,7 @@ bool
 exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 {
 	MUST_OBJ(x, EXEC_MAGIC);
-	size_t i = find(x, ref);
+	size_t i = exec_index(x, ref);
 	if (i == x->count || !x->workers[i].alive)
 		return false;
 	struct exec_worker *w = &x->workers[i];

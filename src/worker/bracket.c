@@ -187,6 +187,7 @@ change(struct bracket *b, struct gen *from, struct gen *to, const struct changes
 	else
 		worker_txn_abort(&t);
 	set_state(b, v);
+	worker_tasks_go(b->w);
 	b->reply.resumed_ns = rel_mono_now();
 	if (v == PROTO_COMMIT)
 		atomic_store_explicit(&b->cell->resumed_ns, b->reply.resumed_ns, memory_order_relaxed);
@@ -228,6 +229,7 @@ run(struct bracket *b)
 	if (relupd_is_gone(b->w))
 		decide(b, PROTO_ABORT);
 	if (proto_word_read(b->word) == PROTO_ABORT) {
+		worker_tasks_go(b->w);
 		set_phase(b, PROTO_PHASE_RUNNING);
 		set_state(b, PROTO_ABORT);
 		b->reply.built_ns = b->reply.resumed_ns = b->reply.rest_ns;

@@ -67,10 +67,28 @@ holds_old_code(const struct worker *w, const struct task *t)
 
 /* The tasks whose turns pin old code, and the old versions that no purge can take away.  `all`: tasks in
  * what is current too. */
+static void
+add_foreign(struct worker *w, json_t *list)
+{
+	struct foreign_list f;
+	if (worker_foreign_find(w, &f) != 0)
+		f = (struct foreign_list){0};
+	for (size_t i = 0; i < f.n; i++)
+		for (const struct object *o = w->objects; o != NULL; o = o->next)
+			if (!o->mark && (f.v[i].object == o || f.v[i].unknown))
+				append(list, worker_foreign_json(&f.v[i], o));
+	worker_foreign_free(&f);
+}
+
 static json_t *
-list_holders(const struct worker *w, bool all)
+list_holders(struct worker *w, bool all)
 {
 	json_t *list = json_array();
+	worker_purge_mark_all(w, false);
+	for (size_t i = 0; i < w->gen->table.n && !all; i++)
+		w->gen->table.e[i].obj->mark = true;
+	if (list != NULL)
+		add_foreign(w, list);
 	for (const struct task *t = w->tasks.list; list != NULL && t != NULL; t = t->next)
 		if (all || holds_old_code(w, t))
 			append(list, worker_holder_json(w, t));
@@ -134,8 +152,9 @@ pins(const struct task *t, const struct object *o)
 
 /* What keeps an old version that a further one needs out of the way. */
 static void
-add_blocking(const struct worker *w, const struct object *o, json_t *list)
+add_blocking(const struct worker *w, struct object *o, json_t *list)
 {
+	o->mark = false;
 	if (o->stays != NULL || (o->table->flags & RELW_PINNED) != 0)
 		append(list, object_holder(o, o->stays != NULL ? o->stays : "the module declares itself pinned"));
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)
@@ -144,18 +163,21 @@ add_blocking(const struct worker *w, const struct object *o, json_t *list)
 }
 
 static json_t *
-blocking(const struct worker *w, const json_t *modules)
+blocking(struct worker *w, const json_t *modules)
 {
 	json_t *list = json_array(), *m;
 	size_t i;
+	worker_purge_mark_all(w, true);
 	json_array_foreach (modules, i, m) {
 		const char *module = json_string_value(json_object_get(m, "module"));
 		const char *digest = json_string_value(json_object_get(m, "digest"));
-		for (const struct object *o = w->objects; list != NULL && o != NULL; o = o->next)
+		for (struct object *o = w->objects; list != NULL && o != NULL; o = o->next)
 			if (module != NULL && digest != NULL && strcmp(module, o->module) == 0 &&
 			    worker_in_the_way(w, o, digest))
 				add_blocking(w, o, list);
 	}
+	if (list != NULL)
+		add_foreign(w, list);
 	return list;
 }
 

@@ -7,6 +7,7 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/worker_priv.h \
 	src/worker/api.c \
 	src/worker/bracket.c \
+	src/worker/foreign.c \
 	src/worker/gen.c \
 	src/worker/holders.c \
 	src/worker/host.c \
@@ -27,13 +28,13 @@ src_worker_librelwcore_la_SOURCES = \
 
 relexec_PROGRAMS += relworker-1
 relworker_1_SOURCES = src/worker/main.c
-relworker_1_LDADD = src/worker/librelwcore.la src/proto/librelproto.la \
+relworker_1_LDADD = src/worker/librelwcore.la src/stack/librelstack.la src/proto/librelproto.la \
 	src/base/librelbase.la $(JANSSON_LIBS)
 
 # Hosts with a main of their own link this one; its only names are relw_*.
 lib_LTLIBRARIES += src/worker/librelworker.la
 src_worker_librelworker_la_SOURCES =
-src_worker_librelworker_la_LIBADD = src/worker/librelwcore.la src/proto/librelproto.la \
+src_worker_librelworker_la_LIBADD = src/worker/librelwcore.la src/stack/librelstack.la src/proto/librelproto.la \
 	src/base/librelbase.la $(JANSSON_LIBS)
 src_worker_librelworker_la_LDFLAGS = $(AM_LDFLAGS) $(DEFS_LDFLAGS) -version-info 1:0:0 \
 	-export-symbols-regex '^relw_'

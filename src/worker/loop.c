@@ -40,7 +40,7 @@ worker_loop_init(struct worker *w, struct rel_err *err)
 	sigset_t mask;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
-	w->armed = WORKER_NEVER;
+	w->armed = w->purge_at = WORKER_NEVER;
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
 	w->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	w->sigfd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -177,6 +177,7 @@ on_timer(struct worker *w)
 	mono_ns_t now = rel_mono_now();
 	worker_link_tick(w, now);
 	worker_bracket_tick(w, now);
+	worker_purge_tick(w, now);
 	worker_ask_look(w);
 	worker_rehearse_tick(w, now);
 	worker_timer_run(w);
@@ -237,6 +238,8 @@ arm(struct worker *w)
 		at = w->link.retry_at;
 	if (w->rehearsal != NULL && w->rehearsal->deadline < at)
 		at = w->rehearsal->deadline;
+	if (w->purge_at < at)
+		at = w->purge_at;
 	if (w->asks != NULL && worker_ask_next(w) < at)
 		at = worker_ask_next(w);
 	if (w->deferred.pending && !w->deferred.told && w->deferred.tell_at < at)

@@ -223,8 +223,10 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 	(void)worker_purge_sweep(w, unmappable);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
 		o->fresh = false;
-	w->purge_wanted |= confirmed;
-	worker_purge_again(w);
+	if (confirmed)
+		w->purge_wanted = w->retired != NULL || w->purge_at != WORKER_NEVER;
+	else
+		worker_purge_again(w); /* what an earlier one left */
 }
 
 void

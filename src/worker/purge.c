@@ -14,6 +14,8 @@
 
 #include "worker/worker_priv.h"
 
+#define PURGE_RETRY (10 * DUR_S)
+
 /* Where the list cannot be read, nothing counts as gone. */
 static bool
 is_mapped(const struct object *o)
@@ -113,10 +115,35 @@ report(json_t *list, const struct object *o, const char *reason)
 						      "vsn", o->table->vsn, "reason", reason));
 }
 
+/* What threads that are none of the runtime's are in is not unmapped.  Returns how many objects that are. */
+static size_t
+spare_foreign(struct worker *w)
+{
+	struct foreign_list list;
+	size_t n = 0;
+	bool known = worker_foreign_find(w, &list) == 0;
+	for (struct object *o = w->objects; o != NULL; o = o->next) {
+		const struct foreign *f = known && !o->mark ? worker_foreign_holds(&list, o) : NULL;
+		if (o->mark || (known && f == NULL))
+			continue;
+		o->mark = true;
+		n++;
+		if (o->said)
+			continue;
+		o->said = true;
+		worker_log(w, RELW_WARNING, "module %s %s stays mapped: thread %d%s", o->module, o->table->vsn,
+		    f != NULL ? (int)f->tid : 0,
+		    f == NULL || f->unknown ? " cannot be looked at" : ", which the runtime did not start, is in it");
+	}
+	worker_foreign_free(&list);
+	return n;
+}
+
 const struct object *
 worker_purge_sweep(struct worker *w, json_t *unmappable)
 {
 	const struct object *stays = NULL;
+	w->purge_at = spare_foreign(w) > 0 ? rel_mono_now() + PURGE_RETRY : WORKER_NEVER;
 	for (struct object **at = &w->objects; *at != NULL;) {
 		struct object *o = *at, *next = o->next;
 		const char *reason = NULL;
@@ -132,6 +159,16 @@ worker_purge_sweep(struct worker *w, json_t *unmappable)
 		*at = next;
 	}
 	return stays;
+}
+
+/* Those that are to stay, or all. */
+static size_t
+objects(const struct worker *w, bool marked)
+{
+	size_t n = 0;
+	for (const struct object *o = w->objects; o != NULL; o = o->next)
+		n += !marked || o->mark;
+	return n;
 }
 
 static bool
@@ -199,34 +236,45 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 			return blocked_by_turns(w, o, err);
 		o->mark = !goes;
 	}
+	size_t before = objects(w, true), after;
 	const struct object *o = worker_purge_sweep(w, NULL);
-	if (o == NULL)
+	after = objects(w, false);
+	if (o == NULL && before == after)
 		return 0;
+	if (o == NULL)
+		return rel_err_set(err, REL_E_BLOCKED, "the old version of a module is still held by a thread that "
+		    "the runtime did not start, see `relctl holders`");
 	return rel_err_set(err, REL_E_BLOCKED,
 	    "module %s: the old version %s is still mapped and cannot be unmapped%s", o->module,
 	    o->table->vsn,
 	    (o->table->flags & RELW_PINNED) != 0 ? ": it declares itself pinned" : "");
 }
 
+/* Nobody tells when a foreign thread leaves old code. */
+void
+worker_purge_tick(struct worker *w, mono_ns_t now)
+{
+	if (w->purge_at > now)
+		return;
+	w->purge_at = WORKER_NEVER;
+	worker_purge_again(w);
+}
+
 /* What was confirmed away and is held no more goes now. */
 void
 worker_purge_again(struct worker *w)
 {
-	size_t before = 0, after = 0;
+	size_t before = objects(w, false);
 	if (!w->purge_wanted || w->op != NULL || w->gen == NULL)
 		return;
-	for (struct object *o = w->objects; o != NULL; o = o->next)
-		before++;
 	worker_trash_flush(w);
 	worker_purge_mark_all(w, false);
 	worker_purge_mark_used(w);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
 		o->mark |= o->stays != NULL; /* asked once: dlclose() would say the same again */
 	(void)worker_purge_sweep(w, NULL);
-	for (struct object *o = w->objects; o != NULL; o = o->next)
-		after++;
-	w->purge_wanted = w->retired != NULL;
-	if (after < before)
+	w->purge_wanted = w->retired != NULL || w->purge_at != WORKER_NEVER;
+	if (objects(w, false) < before)
 		worker_link_send(w, "loaded", json_pack("{s:o}", "modules", worker_modules_json(w)));
 }
 

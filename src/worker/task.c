@@ -432,7 +432,8 @@ worker_task_wait(struct task *t, int fd, uint32_t events, int64_t timeout)
 			return -EBADF;
 		if (got > 0 && p[0].revents != 0)
 			(void)!read(own, &n, sizeof(n)); /* what it was written for is looked at above */
-		if (got > 0 && p[1].revents != 0)
+		/* What came after the code changed is for the new code. */
+		if (got > 0 && p[1].revents != 0 && worker_task_due(t) == RELW_NOT_DUE)
 			return (int)(unsigned short)p[1].revents;
 		if (got == 0)
 			return 0;

@@ -47,6 +47,7 @@ struct object {
 	uintptr_t lo, hi;             /* the mapped range */
 	bool fresh;                   /* opened by the operation that is going on */
 	bool mark;                    /* purge: stays */
+	bool said;                    /* that a foreign thread holds it */
 	const char *stays;            /* why it cannot be unmapped; NULL: not tried, or it is current */
 };
 
@@ -357,6 +358,7 @@ struct worker {
 	struct deferred deferred;
 	struct ask *asks;
 	bool purge_wanted;            /* confirmed: what is not current goes as soon as nothing holds it */
+	mono_ns_t purge_at;           /* then it is tried again, WORKER_NEVER: not by the time */
 	struct object *objects;
 	struct slot_name *slots;
 	uint32_t slot_count;
@@ -524,9 +526,27 @@ bool worker_in_the_way(const struct worker *w, const struct object *o, const cha
 /* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
 const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
 int worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err) RTE_MUST_CHECK;
+void worker_purge_tick(struct worker *w, mono_ns_t now);
 void worker_purge_again(struct worker *w); /* something that held old code does no more */
 json_t *worker_modules_json(const struct worker *w);
 void worker_tombs_drop(struct worker *w);
+
+/* foreign.c: threads that are not the runtime's, and the objects without a mark that they hold. */
+struct foreign {
+	pid_t tid;
+	const struct object *object;  /* NULL where it is unknown */
+	uintptr_t offset;             /* into the object */
+	bool frame;                   /* it runs there, or will return to there */
+	bool unknown;                 /* it may hold any */
+};
+struct foreign_list {
+	struct foreign *v;
+	size_t n;
+};
+int worker_foreign_find(struct worker *w, struct foreign_list *ret) RTE_MUST_CHECK; /* -1: nobody knows */
+void worker_foreign_free(struct foreign_list *list);
+const struct foreign *worker_foreign_holds(const struct foreign_list *list, const struct object *o);
+json_t *worker_foreign_json(const struct foreign *f, const struct object *o); /* HOLDER of proto.h */
 
 /* start.c */
 void worker_start(struct worker *w, struct proto_packet *p);

@@ -95,7 +95,7 @@ class Tests(States, Relups):
         self.pair("a dependency, waived", [SOFT], app_new={"extra": "depends: [bar]\n"},
                   waive="{depends: bar, reason: it only orders the start}")
         self.pair("a brutal purge", ["update: {module: m, pre_purge: brutal}"], warnings=["brutal_purge"] * 2,
-                  says=["this version of relup treats it as soft"])
+                  says=["ends who stays in the old code"])
         self.pair("an apply without undo", [SOFT, "apply: {command: [bin/x]}"], warnings=["apply_without_undo"] * 2)
 
     def functions(self):
@@ -306,7 +306,8 @@ class Tests(States, Relups):
             self.verdict(f"sample {vsn} is what is drafted", status == 0 and bare[0] == bare[1], out + err)
         root = os.path.join(self.dir, "root")
         shutil.copytree(tree, root)
-        self.found("all samples as a root", root, built=True)
+        # 0.1.1-brutal is there to show just that.
+        self.found("all samples as a root", root, [], ["brutal_purge"] * 8, built=True)
 
     # -------------------------------------------------------------- drafts
     def drafts(self):
@@ -399,6 +400,8 @@ class Tests(States, Relups):
         self.found("an interface that changes, in one bracket", self.calling(tied))
         self.found("an interface that changes, in two brackets", self.calling(apart), ["depends_missing"] * 2,
                    says=["after this step module room of foo 2 imports words/2", "offers words/1"])
+        loads = ["load_module: {module: room, depends: [words]}", "load_module: {module: words}"]
+        self.found("one interface, loads in an order that is written", self.calling(loads, word="11"))
         self.found("the callee's bracket first", self.calling(apart[::-1], tied), ["depends_missing"],
                    says=["after this step module room of foo 1 imports words/1", "offers words/2"])
         self.found("the same on the way down", self.calling(tied, apart), ["depends_missing"],

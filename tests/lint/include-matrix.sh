@@ -9,13 +9,14 @@ base:
 doc: base
 elf: base
 proto: base
+stack: base
 store: base
 model: doc base
 plan: model doc base
 sup: proto base
 exec: sup model proto doc base
-worker: proto base
-daemon: exec sup plan model store proto doc base
+worker: proto stack base
+daemon: exec sup plan model store stack proto doc base
 compare: elf model doc base
 draft: compare elf model doc base
 check: plan compare elf model doc base

@@ -22,6 +22,9 @@ check_LTLIBRARIES += \
 	tests/modules/tasker-3.la \
 	tests/modules/tasker-4.la \
 	tests/modules/tasker-lacks.la \
+	tests/modules/threader-1.la \
+	tests/modules/threader-2.la \
+	tests/modules/threader-3.la \
 	tests/modules/bad-symbol.la \
 	tests/modules/bad-abi.la \
 	tests/modules/bad-size.la \
@@ -70,6 +73,15 @@ tests_modules_tasker_4_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_lacks_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_lacks_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_LACKS
 tests_modules_tasker_lacks_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_threader_1_la_SOURCES = tests/modules/threader.c
+tests_modules_threader_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=1
+tests_modules_threader_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_threader_2_la_SOURCES = tests/modules/threader.c
+tests_modules_threader_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=2
+tests_modules_threader_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_threader_3_la_SOURCES = tests/modules/threader.c
+tests_modules_threader_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=3
+tests_modules_threader_3_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_pair_a_1_la_SOURCES = tests/modules/pair_a.c tests/modules/pair.h
 tests_modules_pair_a_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPAIR=1
 tests_modules_pair_a_1_la_LDFLAGS = $(test_module_ldflags)

@@ -127,10 +127,10 @@ held_by_the_old() { # JSON-EXPRESSION of the list
 	# What held it ends, and nobody has to ask again: the old code goes, the way is free.
 	exec {a}>&- {b}>&-
 	local end=$((SECONDS + 60))
-	until [ "$(relctl -o json status | tool get '[m["old"] for m in d["workers"][0]["modules"]]')" = "[None, None]" ]; do
+	until [ "$(relctl -o json status | tool get '[m["old"] for m in d["workers"][0]["modules"]]')" = "[null, null]" ]; do
 		[ "$SECONDS" -lt "$end" ]
 	done
-	! grep -q 'hello-0.1.0-loop\|deleted' "/proc/$PID/maps"
+	[ "$(grep -o '/objects/.*' "/proc/$PID/maps" | sort -u | wc -l)" -eq 2 ] || fail "old code is mapped"
 	expect 0 relctl upgrade 0.1.2-loop
 	hears c "${HEY[0.1.2]}"
 	unharmed

@@ -112,10 +112,26 @@ prepare(json_t *steps, const char *file)
 	json_decref(fake_prepared(true));
 }
 
+/* On a busy machine a task that goes may be told of before it has. */
+static struct proto_frame
+done_frame(void)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct proto_packet p;
+	ck_assert_int_eq(proto_recv(fake.sock, &p, &err), 1);
+	while (!p.frame) {
+		ck_assert_str_eq(p.name, "unrest");
+		proto_packet_fini(&p);
+		ck_assert_int_eq(proto_recv(fake.sock, &p, &err), 1);
+	}
+	ck_assert_int_eq(p.bin.kind, PROTO_DONE);
+	return p.bin;
+}
+
 static void
 bracket_done(enum proto_word_value decided)
 {
-	struct proto_frame f = fake_frame(PROTO_DONE);
+	struct proto_frame f = done_frame();
 	if (f.decided != decided)
 		ck_abort_msg("%s", f.text);
 }
@@ -296,7 +312,8 @@ START_TEST(purge_cancels_who_holds)
 	tell_task('q'); /* obeys at last */
 	json_decref(fake_expect("loaded"));
 	ck_assert_int_eq(fake_maps("/tasker-1.so"), 0);
-	ck_assert_int_eq(tasks(), 0);
+	while (tasks() > 0)
+		continue;
 }
 END_TEST
 
@@ -332,7 +349,7 @@ START_TEST(failing_convert_leaves_the_task_as_it_was)
 	start("tasker-1");
 	prepare(update("up", orders[_i]), "tasker-2");
 	fake_bracket(0, 0);
-	struct proto_frame f = fake_frame(PROTO_DONE);
+	struct proto_frame f = done_frame();
 	ck_assert_int_eq(f.decided, PROTO_ABORT);
 	ck_assert_str_eq(f.module, "tasker");
 	ck_assert_int_ne(f.code, PROTO_OK);
@@ -435,6 +452,73 @@ START_TEST(a_hundred_changes_do_not_grow)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ threads that are none of ours */
+static const char *const ways[] = {"waits", "spins"};
+
+static json_t *
+foreign_look(const char *file)
+{
+	json_t *m = fake_module(file, "threader");
+	json_t *r = ask(json_pack("{s:i, s:s, s:[{s:s, s:O}]}", "id", 3, "what", "look", "modules", "module",
+	    "threader", "digest", json_object_get(m, "digest")));
+	json_decref(m);
+	return r;
+}
+
+static void
+foreign_prepare(const char *file, bool ok)
+{
+	fake_prepare(json_pack("[o]", fake_step(0, true, json_pack("[s]", "threader"), NULL, NULL)),
+	    fake_modules(file, "threader", NULL), 60000);
+	json_t *p = fake_prepared(ok);
+	if (!ok)
+		ck_assert_str_eq(json_string_value(json_object_get(p, "code")), "blocked");
+	json_decref(p);
+}
+
+START_TEST(a_thread_of_the_modules_own_is_found_by_its_stack)
+{
+	const char *how = ways[_i];
+	fake_start("threader", fake_modules("threader-1", "threader", NULL), json_pack("{s:s}", "thread", how));
+	json_decref(fake_expect("ready"));
+	foreign_prepare("threader-2", true);
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	json_decref(fake_finish(true));
+	ck_assert_int_gt(fake_maps("/threader-1.so"), 0); /* the purge was refused */
+	json_t *h = holders(), *one = json_array_get(json_object_get(h, "holders"), 0);
+	ck_assert_int_eq(count(h, "holders"), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "what")), "stack");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "module")), "threader");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "vsn")), "1");
+	ck_assert_int_ne(json_integer_value(json_object_get(one, "thread")), fake.pid);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "hint")), "a thread that the runtime did not start");
+	ck_assert_int_gt(json_integer_value(json_object_get(one, "offset")), 0);
+	json_decref(h);
+	json_t *l = foreign_look("threader-3");
+	ck_assert_int_eq(count(l, "blocking"), 1);
+	json_decref(l);
+	foreign_prepare("threader-3", false);
+	/* It ends: nothing holds the code any more. */
+	ck_assert_int_eq(send(fake.client, "x", 1, MSG_NOSIGNAL), 1);
+	ck_assert_int_eq(recv(fake.client, (char[8]){0}, 8, 0), 1);
+	foreign_prepare("threader-3", true);
+	ck_assert_int_eq(fake_maps("/threader-1.so"), 0);
+}
+END_TEST
+
+START_TEST(without_foreign_threads_nothing_is_found)
+{
+	fake_start("threader", fake_modules("threader-1", "threader", NULL), NULL);
+	json_decref(fake_expect("ready"));
+	foreign_prepare("threader-2", true);
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	json_decref(fake_finish(true));
+	ck_assert_int_eq(fake_maps("/threader-1.so"), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -461,6 +545,8 @@ main(void)
 	tcase_add_test(tc, relupd_goes_while_a_bracket_waits);
 	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
 	tcase_add_test(tc, a_hundred_changes_do_not_grow);
+	tcase_add_loop_test(tc, a_thread_of_the_modules_own_is_found_by_its_stack, 0, (int)NELEM(ways));
+	tcase_add_test(tc, without_foreign_threads_nothing_is_found);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_SILENT);

@@ -104,7 +104,7 @@ check_result(const struct world *w)
 {
 	static const char *const keys[] = {"operation", "outcome", "from", "to", "path", "steps",
 	    "workers", "suspended_us", "longest_pause_us", "time_to_rest_us", "total_us",
-	    "forecast_us", "killed", "error"};
+	    "forecast_us", "killed", "cancelled", "holders", "error"};
 	for (size_t i = 0; i < NELEM(keys); i++)
 		ck_assert_msg(json_object_get(w->result, keys[i]) != NULL, "no %s", keys[i]);
 	ck_assert_uint_eq(json_object_size(w->result), NELEM(keys));

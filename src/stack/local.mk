@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += src/stack/librelstack.la
+src_stack_librelstack_la_SOURCES = src/stack/stack.c src/stack/stack.h

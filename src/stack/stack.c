@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * See stack.h.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "stack/stack.h"
+
+#define RED_ZONE  128u           /* below the stack pointer, and in use (x86-64 psABI) */
+#define CHUNK	  (16u * 1024u)
+#define STACK_MAX (64u * 1024u * 1024u) /* more of one stack is not looked at: unknown */
+
+struct registers {
+	uintptr_t pc, sp;
+};
+
+/* ------------------------------------------------------------------ memory */
+/* Of a process that may run: what is unmapped meanwhile is an error, no fault. */
+static bool
+read_memory(pid_t pid, uintptr_t at, void *to, size_t n)
+{
+	struct iovec local = {to, n}, remote = {(void *)at, n}; /* NOLINT: an address of another process */
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)n;
+}
+
+#if defined(__x86_64__)
+/* E8 rel32, or FF /2 with any operand. */
+static bool
+call_precedes(pid_t pid, uintptr_t at)
+{
+	unsigned char b[7];
+	static const unsigned char lengths[] = {2, 3, 4, 6, 7};
+	if (!read_memory(pid, at - sizeof(b), b, sizeof(b)))
+		return false;
+	if (b[sizeof(b) - 5] == 0xe8)
+		return true;
+	for (size_t i = 0; i < sizeof(lengths); i++) {
+		const unsigned char *in = b + sizeof(b) - lengths[i];
+		if (in[0] == 0xff && (in[1] >> 3 & 7) == 2)
+			return true;
+	}
+	return false;
+}
+#elif defined(__aarch64__)
+/* BL, BLR. */
+static bool
+call_precedes(pid_t pid, uintptr_t at)
+{
+	uint32_t in;
+	if ((at & 3) != 0 || !read_memory(pid, at - sizeof(in), &in, sizeof(in)))
+		return false;
+	return (in & 0xfc000000u) == 0x94000000u || (in & 0xfffffc1fu) == 0xd63f0000u;
+}
+#else
+static bool
+call_precedes(pid_t pid, uintptr_t at)
+{
+	(void)pid;
+	(void)at;
+	return false; /* then it is a word like others */
+}
+#endif
+
+static bool
+in_ranges(uintptr_t word, const struct stack_range *ranges, size_t n, size_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (word >= ranges[i].lo && word < ranges[i].hi) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+/* The end of the mapping that the address lies in; 0: none. */
+static uintptr_t
+mapping_end(pid_t pid, uintptr_t at)
+{
+	char path[48], buf[4096];
+	size_t have = 0;
+	uintptr_t end = 0;
+	snprintf(path, sizeof(path), "/proc/%ld/maps", (long)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	for (;;) {
+		ssize_t n = read(fd, buf + have, sizeof(buf) - 1 - have);
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		buf[have] = '\0';
+		char *line = buf, *next;
+		for (; (next = strchr(line, '\n')) != NULL; line = next + 1) {
+			char *dash;
+			uintptr_t lo = strtoul(line, &dash, 16), hi = strtoul(dash + 1, NULL, 16);
+			if (at >= lo && at < hi)
+				end = hi;
+		}
+		have -= (size_t)(line - buf);
+		memmove(buf, line, have);
+		if (end != 0 || have == sizeof(buf) - 1)
+			break;
+	}
+	close(fd);
+	return end;
+}
+
+/* From the innermost outwards: the first return address tells the function, else the first word. */
+static enum stack_seen
+scan(pid_t pid, const struct registers *r, const struct stack_range *ranges, size_t n, struct stack_find *ret)
+{
+	uintptr_t words[CHUNK / sizeof(uintptr_t)];
+	uintptr_t end = mapping_end(pid, r->sp), at = (r->sp - RED_ZONE) & ~(sizeof(uintptr_t) - 1);
+	bool any = false;
+	*ret = (struct stack_find){0};
+	if (in_ranges(r->pc, ranges, n, &ret->range)) {
+		ret->at = r->pc;
+		ret->frame = true;
+		return STACK_HOLDS;
+	}
+	if (end == 0 || end - at > STACK_MAX)
+		return STACK_UNKNOWN;
+	while (at < end) {
+		size_t size = end - at < sizeof(words) ? end - at : sizeof(words), range;
+		if (!read_memory(pid, at, words, size))
+			return STACK_UNKNOWN;
+		for (size_t i = 0; i < size / sizeof(*words); i++) {
+			if (!in_ranges(words[i], ranges, n, &range))
+				continue;
+			bool frame = call_precedes(pid, words[i]);
+			if (!any || frame)
+				*ret = (struct stack_find){range, words[i], frame};
+			any = true;
+			if (frame)
+				return STACK_HOLDS;
+		}
+		at += size;
+	}
+	return any ? STACK_HOLDS : STACK_CLEAR;
+}
+
+/* ------------------------------------------------------------------ threads */
+ssize_t
+stack_threads(pid_t pid, pid_t *ret, size_t room)
+{
+	/* As the kernel hands it out: readdir() would allocate. */
+	struct entry {
+		uint64_t ino, off;
+		uint16_t reclen;
+		uint8_t type;
+		char name[];
+	};
+	_Alignas(struct entry) char buf[8192];
+	char path[48];
+	size_t count = 0;
+	ssize_t n;
+	snprintf(path, sizeof(path), "/proc/%ld/task", (long)pid);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct entry *e = (const struct entry *)(const void *)(buf + at);
+			if (e->name[0] != '.' && count < room)
+				ret[count++] = (pid_t)strtol(e->name, NULL, 10);
+			at += e->reclen;
+		}
+	int sys = errno;
+	close(fd);
+	return n < 0 ? -sys : (ssize_t)count;
+}
+
+/* "NUMBER ARG… SP PC", "-1 SP PC", or "running". */
+static bool
+read_syscall(pid_t tid, struct registers *ret, char text[static 256], bool *ret_gone)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/syscall", (long)tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	*ret_gone = fd < 0 && errno == ENOENT;
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, text, 255);
+	*ret_gone = n < 0 && errno == ESRCH;
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	char *pc = strrchr(text, ' ');
+	if (pc == NULL)
+		return false; /* running */
+	char *sp = pc;
+	while (sp > text && sp[-1] != ' ')
+		sp--;
+	ret->sp = strtoul(sp, NULL, 16);
+	ret->pc = strtoul(pc + 1, NULL, 16);
+	return ret->sp != 0;
+}
+
+enum stack_seen
+stack_look_waiting(pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret)
+{
+	char before[256], after[256];
+	struct registers r, again;
+	bool gone;
+	if (!read_syscall(tid, &r, before, &gone))
+		return gone ? STACK_GONE : STACK_UNKNOWN;
+	enum stack_seen seen = scan(getpid(), &r, ranges, n, ret);
+	/* It must have stood still meanwhile, in the same wait. */
+	if (!read_syscall(tid, &again, after, &gone))
+		return gone ? STACK_GONE : STACK_UNKNOWN;
+	return strcmp(before, after) == 0 ? seen : STACK_UNKNOWN;
+}
+
+/* ------------------------------------------------------------------ ptrace */
+static bool
+read_registers(pid_t tid, struct registers *ret)
+{
+	struct user_regs_struct u;
+	struct iovec v = {&u, sizeof(u)};
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &v) != 0)
+		return false;
+#if defined(__x86_64__)
+	*ret = (struct registers){u.rip, u.rsp};
+	return true;
+#elif defined(__aarch64__)
+	*ret = (struct registers){u.pc, u.sp};
+	return true;
+#else
+	(void)ret;
+	return false;
+#endif
+}
+
+/* Stopped by our PTRACE_INTERRUPT, or on its way to a signal that came first: that one is handed on. */
+static bool
+wait_for_stop(pid_t tid)
+{
+	for (;;) {
+		int status;
+		pid_t got = waitpid(tid, &status, __WALL);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got != tid || !WIFSTOPPED(status))
+			return false;
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			return true;
+		if (ptrace(PTRACE_CONT, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status)) != 0)
+			return false;
+	}
+}
+
+enum stack_seen
+stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret)
+{
+	struct registers r;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
+		return errno == ESRCH ? STACK_GONE : STACK_UNKNOWN;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0 || !wait_for_stop(tid))
+		return STACK_GONE;
+	enum stack_seen seen = read_registers(tid, &r) ? scan(pid, &r, ranges, n, ret) : STACK_UNKNOWN;
+	(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	return seen;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * stack: which code a thread is in, or will return to.
+ *
+ * The look is conservative: a word on the stack that lies in a range counts, whether it is a return
+ * address or not, so that code that is held is never called free; a word may be a dead value, so that
+ * code that is free may be called held.  What could not be looked at is told apart from both.
+ *
+ * Nothing here allocates or takes a lock: it may run in a forked copy of a process with threads.
+ * Sources of the method: ptrace(2), proc(5) (/proc/PID/task/TID/syscall), and what LeakSanitizer does to
+ * see the other threads' registers.
+ */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define STACK_THREADS_MAX 32768 /* of one process */
+
+struct stack_range {
+	uintptr_t lo, hi;             /* [lo, hi) */
+};
+
+enum stack_seen {
+	STACK_CLEAR,                  /* nothing of the ranges */
+	STACK_HOLDS,
+	STACK_GONE,                   /* the thread has ended */
+	STACK_UNKNOWN,                /* it could not be looked at */
+};
+
+struct stack_find {
+	size_t range;                 /* index */
+	uintptr_t at;                 /* the innermost address of a frame, else the first word found */
+	bool frame;                   /* it runs there, or a call precedes the address */
+};
+
+/* The threads of a process; as many as there were room for.  < 0: a negative errno. */
+ssize_t stack_threads(pid_t pid, pid_t *ret, size_t room);
+
+/* A thread of the calling process that waits in the kernel is looked at as it is.  One that runs is
+ * STACK_UNKNOWN. */
+enum stack_seen stack_look_waiting(pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret);
+
+/* A thread of another process, stopped by ptrace for the look and set free again; should the caller die
+ * meanwhile, the kernel sets it free.  Its signals and its waits in the kernel go on undisturbed. */
+enum stack_seen stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,
+    struct stack_find *ret);
+
+#endif
