@@ -11,8 +11,8 @@
  * static, no pointer to its code or its string literals in memory that outlives a callback.  State
  * hangs on the pointer that init() returns and that every callback is handed.
  *
- * Threads: every callback runs on the worker's loop thread; every relw_* call is made from inside
- * a callback, with the `struct relw *` that this callback was handed.
+ * Threads: every callback runs on the worker's loop thread; every relw_* call but those for hosts, at
+ * the end, is made from inside a callback, with the `struct relw *` that this callback was handed.
  * Units: durations are nanoseconds.  Texts are UTF-8 and end in NUL.
  * Errors: calls return 0 (or a value > 0) or a negative errno.
  */
@@ -381,8 +381,8 @@ int relw_fd(const struct relw_host *host);
 
 /* Does what is ready now, and returns without having waited: > 0 while the worker goes on, 0 when it has
  * ended, a negative errno.  Module code runs, and is replaced, in here and nowhere else.  While it is
- * replaced together with other workers' code, it returns when relupd has decided: within max_pause of
- * relupd as a rule, and that and two seconds at most.
+ * replaced together with other workers' code, it returns when relupd has decided: within the upgrade's
+ * --max-pause as a rule, and that and two seconds at most.
  * -EDEADLK: called from module code.  -EPERM: on another thread. */
 int relw_dispatch(struct relw_host *host);
 
