@@ -176,8 +176,6 @@ usable(const struct relw_host *h)
 static int
 turn(struct relw_host *h, int timeout)
 {
-	if (h->w.stopping)
-		return 0;
 	h->inside = true;
 	int rc = worker_loop_turn(&h->w, timeout);
 	h->inside = false;

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../modules/inward.h"
@@ -215,6 +216,26 @@ START_TEST(tells_of_a_repeated_timer)
 }
 END_TEST
 
+/* So many start at once that the first try comes to nothing. */
+START_TEST(tells_when_to_connect_at_last)
+{
+	struct rel_err err = REL_ERR_INIT;
+	int others[8], n = 0;
+	ck_assert_int_eq(listen(fake.listener, 1), 0);
+	while (rel_unix_connect(fake.dirfd, "run/" PROTO_WORKERS_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK,
+		   &others[n], &err) == 0)
+		ck_assert_int_lt(++n, 8);
+	ck_assert_int_eq(open_host(0, &host), 0);
+	for (int i = 0; i < n; i++) {
+		fake_accept();
+		close(others[i]);
+	}
+	fake.turn = turn;
+	meet();
+	start(-1, 0);
+}
+END_TEST
+
 START_TEST(tells_when_to_connect_again)
 {
 	struct rel_err err = REL_ERR_INIT;
@@ -234,7 +255,8 @@ END_TEST
 START_TEST(tells_of_the_deadline_of_a_rehearsal)
 {
 	open_worker(0);
-	json_decref(fake_start_counter("counter-1"));
+	fake_start("counter", fake_modules("counter-1", "counter", NULL), NULL); /* without a timer */
+	json_decref(fake_expect("ready"));
 	fake_send("rehearse",
 	    json_pack("{s:i, s:i, s:[o], s:o}", "operation", FAKE_OP, "deadline_ms", 100, "steps",
 		fake_step(0, false, json_pack("[s]", "counter"),
@@ -251,6 +273,8 @@ START_TEST(tells_when_to_free_what_was_replaced)
 	open_worker(0);
 	start(-1, 0);
 	mono_ns_t built = upgrade();
+	for (int i = 0; i < 3; i++) /* idle, and not asked for */
+		ck_assert_int_gt(relw_dispatch(host), 0);
 	int turns = 0;
 	for (; seen.count[INWARD_DISCARD] == 0; turns++)
 		turn();
@@ -336,17 +360,30 @@ START_TEST(another_thread_may_not_call_it)
 END_TEST
 
 /* ------------------------------------------------------------------ beginning and end */
+static void
+expect_handler(int sig, void (*handler)(int))
+{
+	struct sigaction sa;
+	ck_assert_int_eq(sigaction(sig, NULL, &sa), 0);
+	ck_assert(sa.sa_handler == handler);
+}
+
 START_TEST(what_cannot_be_opened)
 {
 	char program[] = "host", path[] = "/nowhere/workers.sock", worker[] = FAKE_WORKER;
 	char *argv[] = {program, path, worker, NULL};
+	signal(SIGPIPE, SIG_DFL);
+	int before = ask(fds, "");
 	ck_assert_int_eq(relw_open(3, argv, 0, &host), -ENOENT);
 	ck_assert_int_eq(relw_open(2, argv, 0, &host), -EINVAL);
 	ck_assert_int_eq(open_host(RELW_HOST_PROCESS << 1, &host), -EINVAL);
 	ck_assert_int_eq(open_host(~0u, &host), -EINVAL);
+	ck_assert_int_eq(ask(fds, ""), before);
 	rel_fd_close(&fake.listener);
 	ck_assert_int_eq(open_host(0, &host), -ECONNREFUSED);
+	ck_assert_int_eq(ask(fds, ""), before - 1); /* the listener */
 	ck_assert_ptr_null(host);
+	expect_handler(SIGPIPE, SIG_DFL);
 }
 END_TEST
 
@@ -414,16 +451,30 @@ START_TEST(one_that_did_not_start_tells_its_status)
 }
 END_TEST
 
-/* Not by _exit(2), as relw_main() does it: the host lives on. */
-START_TEST(close_while_code_is_loaded)
+static int
+close_in_between(unsigned flags)
 {
-	open_worker(0);
+	open_worker(flags);
 	start(-1, 0);
+	settle();
 	fake_prepare(json_pack("[o]", fake_step(0, true, json_pack("[s]", "counter"), NULL, NULL)),
 	    fake_modules("inward-2", "counter", NULL), 60000);
-	turn();
+	turn(); /* it is loaded from here on, until another turn sees the end of that */
 	ck_assert_int_eq(relw_close(&host), 0);
 	ck_assert_int_eq(seen.count[INWARD_TERMINATE], 1);
+	return 3;
+}
+
+/* A process of the worker's ends in there at once, by status 0; a host lives on. */
+START_TEST(close_while_code_is_loaded)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(close_in_between(_i == 0 ? 0 : RELW_HOST_PROCESS));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), _i == 0 ? 3 : 0);
 }
 END_TEST
 
@@ -453,14 +504,6 @@ static void
 on_signal(int sig)
 {
 	(void)sig;
-}
-
-static void
-expect_handler(int sig, void (*handler)(int))
-{
-	struct sigaction sa;
-	ck_assert_int_eq(sigaction(sig, NULL, &sa), 0);
-	ck_assert(sa.sa_handler == handler);
 }
 
 static void
@@ -571,6 +614,7 @@ main(void)
 	tcase_add_test(tc, runs_module_code_in_dispatch_only);
 	tcase_add_loop_test(tc, tells_of_a_due_timer, 0, 2);
 	tcase_add_test(tc, tells_of_a_repeated_timer);
+	tcase_add_test(tc, tells_when_to_connect_at_last);
 	tcase_add_test(tc, tells_when_to_connect_again);
 	tcase_add_test(tc, tells_of_the_deadline_of_a_rehearsal);
 	tcase_add_test(tc, tells_when_to_free_what_was_replaced);
@@ -583,7 +627,7 @@ main(void)
 	tcase_add_test(tc, host_ends_it);
 	tcase_add_test(tc, close_ends_it);
 	tcase_add_test(tc, one_that_did_not_start_tells_its_status);
-	tcase_add_test(tc, close_while_code_is_loaded);
+	tcase_add_loop_test(tc, close_while_code_is_loaded, 0, 2);
 	tcase_add_test(tc, one_after_the_other);
 	tcase_add_test(tc, signals_stay_the_hosts);
 	tcase_add_test(tc, blocked_sigterm_stays_the_hosts);
