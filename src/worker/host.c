@@ -138,16 +138,16 @@ open_host(char **argv, unsigned flags, struct relw_host **ret, struct rel_err *e
 	w->name = argv[2];
 	h->flags = flags;
 	h->thread = pthread_self();
-	int rc = take_process(h, err);
-	if (rc == 0 && (rc = set_up(w, argv[1], (flags & RELW_HOST_PROCESS) != 0, err)) != 0) {
-		fini(w);
-		return_signals(h);
-	}
-	if (rc == 0) {
+	bool taken = take_process(h, err) == 0;
+	if (taken && set_up(w, argv[1], (flags & RELW_HOST_PROCESS) != 0, err) == 0) {
 		*ret = h;
 		return 0;
 	}
 	worker_log(w, RELW_ERROR, "%s", err->text);
+	if (taken) {
+		fini(w);
+		return_signals(h);
+	}
 	free(h);
 	return -1;
 }

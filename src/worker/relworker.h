@@ -392,7 +392,8 @@ void relw_stop_host(struct relw_host *host, const char *reason);
 
 /* terminate(), where the worker has not failed to start; then frees everything, sets *host to NULL and
  * returns the status that the process is to exit with.  Poll the descriptor no more before.  One that has not
- * ended ends by it, for reason "shutdown".  New code that is being loaded just then is waited for.
+ * ended ends by it, for reason "shutdown".  New code that is being loaded just then is waited for; with
+ * RELW_HOST_PROCESS the process ends there instead, by _exit(2).
  * -EDEADLK, -EPERM: as relw_dispatch().  *host NULL: 0. */
 int relw_close(struct relw_host **host);
 
