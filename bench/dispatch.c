@@ -67,7 +67,7 @@ main(void)
 	if (w == NULL || gen == NULL)
 		err(1, "worker");
 	gen->slot_count = 8;
-	gen->slots[5] = (struct slot){.fn = dispatch_target, .state = &count};
+	gen->slots[5] = (struct slot){.fn.event = dispatch_target, .state = &count};
 	w->gen = gen;
 	for (int i = 0; i < RUNS; i++) {
 		int64_t p = run_plain(&plain, &event), d = run_dispatch(w, 5, &event);

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# demo-root.sh BUILDDIR SRCDIR DIR [PORT [COUNT]]
+# demo-root.sh BUILDDIR SRCDIR DIR [PORT [COUNT [RELEASE]]]
 #
-# Makes DIR the root of a host on which every sample release is unpacked and 0.1.0 is permanent.
+# Makes DIR the root of a host on which every sample release is unpacked and RELEASE (default 0.1.0) is
+# permanent.
 # PORT (default 9000) is where hello listens, COUNT (default 1) how many listener workers there are.
 # Needs a finished build; writes nothing but DIR.  This is what `make demo-root` runs.
 set -eu
@@ -21,11 +22,11 @@ number() { # NAME VALUE MIN MAX
 	fi
 }
 
-if [ $# -lt 3 ] || [ $# -gt 5 ]; then
-	echo "usage: demo-root.sh BUILDDIR SRCDIR DIR [PORT [COUNT]]" >&2
+if [ $# -lt 3 ] || [ $# -gt 6 ]; then
+	echo "usage: demo-root.sh BUILDDIR SRCDIR DIR [PORT [COUNT [RELEASE]]]" >&2
 	exit 64
 fi
-build=$1 src=$2 dir=$3 port=${4:-9000} count=${5:-1}
+build=$1 src=$2 dir=$3 port=${4:-9000} count=${5:-1} release=${6:-0.1.0}
 number PORT "$port" 1 65535
 number COUNT "$count" 1 10000
 
@@ -41,8 +42,8 @@ trap 'rm -rf "${dir:?}"/*' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$dir"
 cp -R "$build/releases/tree/lib" "$build/releases/tree/releases" "$dir/"
-for release in "$dir"/releases/*; do
-	printf 'hello: {port: %s}\n' "$port" >"$release/config.yaml"
+for each in "$dir"/releases/*; do
+	printf 'hello: {port: %s}\n' "$port" >"$each/config.yaml"
 done
 if [ "$count" -ne 1 ]; then
 	for app in "$dir"/lib/*/app.yaml; do
@@ -50,5 +51,5 @@ if [ "$count" -ne 1 ]; then
 		mv "$app.new" "$app"
 	done
 fi
-"$build/relctl" root init "$dir" --release 0.1.0
+"$build/relctl" root init "$dir" --release "$release"
 trap - EXIT

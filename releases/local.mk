@@ -21,6 +21,8 @@ hello_modules = \
 	releases/hello/listener-0.1.1-crash.la \
 	releases/hello/listener-0.1.1-refuse.la \
 	releases/hello/listener-0.1.1-hang.la \
+	releases/hello/listener-0.1.0-loop.la \
+	releases/hello/listener-0.1.1-loop.la \
 	releases/hello/greeting-0.1.0.la \
 	releases/hello/greeting-0.1.1.la \
 	releases/hello/greeting-0.1.2.la \
@@ -58,6 +60,22 @@ releases_hello_listener_0_1_1_hang_la_CPPFLAGS = $(hello_cppflags) \
 releases_hello_listener_0_1_1_hang_la_CFLAGS = $(hello_cflags)
 releases_hello_listener_0_1_1_hang_la_LDFLAGS = $(hello_ldflags)
 
+hello_listener_loop_sources = releases/hello/listener-loop.c \
+	releases/hello/accept.c releases/hello/accept.h \
+	releases/hello/greeting.h \
+	releases/hello/lines.c releases/hello/lines.h
+
+releases_hello_listener_0_1_0_loop_la_SOURCES = $(hello_listener_loop_sources)
+releases_hello_listener_0_1_0_loop_la_CPPFLAGS = $(hello_cppflags) \
+	-DLISTENER_VSN='"0.1.0-loop"' -DLISTENER_STAYS=1
+releases_hello_listener_0_1_0_loop_la_CFLAGS = $(hello_cflags)
+releases_hello_listener_0_1_0_loop_la_LDFLAGS = $(hello_ldflags)
+
+releases_hello_listener_0_1_1_loop_la_SOURCES = $(hello_listener_loop_sources)
+releases_hello_listener_0_1_1_loop_la_CPPFLAGS = $(hello_cppflags) -DLISTENER_VSN='"0.1.1-loop"'
+releases_hello_listener_0_1_1_loop_la_CFLAGS = $(hello_cflags)
+releases_hello_listener_0_1_1_loop_la_LDFLAGS = $(hello_ldflags)
+
 hello_greeting_sources = releases/hello/greeting.c releases/hello/greeting.h
 
 releases_hello_greeting_0_1_0_la_SOURCES = $(hello_greeting_sources)
@@ -92,7 +110,11 @@ hello_releases = \
 	0.1.1-crash:0.1.1-crash:0.1.1:0.1.0 \
 	0.1.1-refuse:0.1.1-refuse:0.1.1:0.1.0 \
 	0.1.1-hang:0.1.1-hang:0.1.1:0.1.0 \
-	0.1.1-sick:0.1.1:0.1.1-sick:0.1.0
+	0.1.1-sick:0.1.1:0.1.1-sick:0.1.0 \
+	0.1.0-loop:0.1.0-loop:0.1.0: \
+	0.1.1-loop:0.1.1-loop:0.1.1:0.1.0-loop \
+	0.1.2-loop:0.1.1-loop:0.1.2:0.1.1-loop \
+	0.1.1-brutal:0.1.1-loop:0.1.1:0.1.0-loop
 
 hello_descriptions = \
 	releases/hello/0.1.0/app.yaml releases/hello/0.1.0/release.yaml \
@@ -107,7 +129,14 @@ hello_descriptions = \
 	releases/hello/0.1.1-hang/app.yaml releases/hello/0.1.1-hang/release.yaml \
 	releases/hello/0.1.1-hang/appup.yaml \
 	releases/hello/0.1.1-sick/app.yaml releases/hello/0.1.1-sick/release.yaml \
-	releases/hello/0.1.1-sick/appup.yaml
+	releases/hello/0.1.1-sick/appup.yaml \
+	releases/hello/0.1.0-loop/app.yaml releases/hello/0.1.0-loop/release.yaml \
+	releases/hello/0.1.1-loop/app.yaml releases/hello/0.1.1-loop/release.yaml \
+	releases/hello/0.1.1-loop/appup.yaml \
+	releases/hello/0.1.2-loop/app.yaml releases/hello/0.1.2-loop/release.yaml \
+	releases/hello/0.1.2-loop/appup.yaml \
+	releases/hello/0.1.1-brutal/app.yaml releases/hello/0.1.1-brutal/release.yaml \
+	releases/hello/0.1.1-brutal/appup.yaml
 EXTRA_DIST += releases/demo-root.sh releases/unpack.sh releases/hello/README.md $(hello_descriptions)
 
 # The releases as they lie unpacked in a root: lib/ and releases/ with their relup.json.  Made again
@@ -125,8 +154,8 @@ clean-releases:
 	rm -rf releases/tree releases/tree.tmp
 
 demo-root: all
-	@test -n '$(ROOT)' || { echo 'usage: make demo-root ROOT=DIR [PORT=N] [COUNT=N]' >&2; exit 64; }
-	@$(SHELL) $(srcdir)/releases/demo-root.sh $(builddir) $(srcdir) '$(ROOT)' '$(PORT)' '$(COUNT)'
+	@test -n '$(ROOT)' || { echo 'usage: make demo-root ROOT=DIR [PORT=N] [COUNT=N] [RELEASE=VSN]' >&2; exit 64; }
+	@$(SHELL) $(srcdir)/releases/demo-root.sh $(builddir) $(srcdir) '$(ROOT)' '$(PORT)' '$(COUNT)' '$(RELEASE)'
 
 check_PROGRAMS += releases/check_hello
 TESTS += releases/check_hello

@@ -21,4 +21,8 @@ struct ctl_request {
 };
 int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret) RTE_MUST_CHECK;
 
+/* ctl_holders.c */
+int ctl_holders(struct ctl *c, const struct ctl_args *a); /* the verb */
+void ctl_holders_print(FILE *f, const json_t *list);
+
 #endif

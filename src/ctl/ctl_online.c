@@ -11,7 +11,7 @@
 
 #include "ctl/ctl_client.h"
 
-enum { O_REHEARSE = 1, O_MAX_PAUSE };
+enum { O_REHEARSE = 1, O_MAX_PAUSE, O_PURGE };
 
 static const char *
 text_of(const json_t *o, const char *key)
@@ -146,6 +146,16 @@ print_state(struct ctl *c, const json_t *r, const char *outcome)
 }
 
 static void
+print_cancelled(FILE *f, const json_t *r)
+{
+	size_t i;
+	json_t *h;
+	json_array_foreach (json_object_get(r, "cancelled"), i, h)
+		fprintf(f, "told to end: task %s of %s, in %s %s\n", text_of(h, "task"), text_of(h, "worker"),
+		    text_of(h, "module"), text_of(h, "vsn"));
+}
+
+static void
 print_failure(struct ctl *c, const json_t *r)
 {
 	const json_t *error = json_object_get(r, "error");
@@ -164,6 +174,9 @@ print_failure(struct ctl *c, const json_t *r)
 	err.line = (unsigned)int_of(error, "line");
 	err.column = (unsigned)int_of(error, "column");
 	ctl_error(c, &err);
+	if (json_array_size(json_object_get(r, "holders")) > 0)
+		ctl_holders_print(c->err, json_object_get(r, "holders"));
+	print_cancelled(c->err, r);
 	if (!c->quiet)
 		print_state(c, r, outcome);
 }
@@ -203,6 +216,7 @@ print_result(struct ctl *c, const json_t *r)
 		fprintf(c->out, "%s: %s -> %s\n", text_of(r, "outcome"), text_of(r, "from"),
 		    text_of(r, "to"));
 		print_figures(c->out, r);
+		print_cancelled(c->out, r);
 		print_killed(c->out, r);
 	}
 	print_warnings(c, json_object_get(r, "warnings"));
@@ -234,7 +248,7 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 
 /* Both are told here, where their options have names, and with the daemon absent too. */
 static int
-check_options(const char *rehearse, const char *pause, dur_ns_t *ret_pause, struct rel_err *err)
+check_options(const char *rehearse, const char *pause, const char *purge, dur_ns_t *ret_pause, struct rel_err *err)
 {
 	static const char *const words[] = {"auto", "never", "always"};
 	size_t i = 0;
@@ -243,6 +257,8 @@ check_options(const char *rehearse, const char *pause, dur_ns_t *ret_pause, stru
 	if (i == NELEM(words))
 		return rel_err_set(err, REL_E_USAGE, "--rehearse is auto, never or always, not `%s`",
 		    rehearse);
+	if (purge != NULL && strcmp(purge, "soft") != 0 && strcmp(purge, "brutal") != 0)
+		return rel_err_set(err, REL_E_USAGE, "--purge is soft or brutal, not `%s`", purge);
 	struct rel_err why = REL_ERR_INIT;
 	if (pause == NULL)
 		return 0;
@@ -258,8 +274,9 @@ static json_t *
 params_of(const struct ctl_args *a, struct rel_err *err)
 {
 	const char *rehearse = ctl_args_value(a, O_REHEARSE), *pause = ctl_args_value(a, O_MAX_PAUSE);
+	const char *purge = ctl_args_value(a, O_PURGE);
 	dur_ns_t d = 0;
-	if (check_options(rehearse, pause, &d, err) != 0)
+	if (check_options(rehearse, pause, purge, &d, err) != 0)
 		return NULL;
 	json_t *p = json_object();
 	int rc = p == NULL ? -1 : 0;
@@ -267,6 +284,8 @@ params_of(const struct ctl_args *a, struct rel_err *err)
 		rc |= json_object_set_new(p, "version", json_string(a->args[0]));
 	if (rehearse != NULL)
 		rc |= json_object_set_new(p, "rehearse", json_string(rehearse));
+	if (purge != NULL)
+		rc |= json_object_set_new(p, "purge", json_string(purge));
 	if (pause != NULL)
 		rc |= json_object_set_new(p, "max_pause_ms", json_integer(d / DUR_MS));
 	if (rc == 0)
@@ -329,18 +348,19 @@ call(struct ctl *c, const struct ctl_args *a)
 static const struct ctl_opt change_opts[] = {
     {O_REHEARSE, "rehearse", "auto|never|always",
 	"run code_change in a forked copy of each worker first (auto: yes)"},
+    {O_PURGE, "purge", "soft|brutal", "brutal: end who keeps old code in use (without it nobody is ended)"},
     {O_MAX_PAUSE, "max-pause", "D", "give up a bracket that is not decided in this time (1s)"},
     {0, NULL, NULL, NULL},
 };
 
 const struct ctl_verb ctl_verbs_online[] = {
-    {.name = "upgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--max-pause D]",
+    {.name = "upgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
 	.help = "move the running system to a release", .min_args = 1, .max_args = 1,
 	.opts = change_opts, .run = upgrade},
-    {.name = "downgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--max-pause D]",
+    {.name = "downgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
 	.help = "as upgrade, but only by a down script", .min_args = 1, .max_args = 1,
 	.opts = change_opts, .run = downgrade},
-    {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--max-pause D]",
+    {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
 	.help = "go back to the release that was permanent before", .max_args = 0,
 	.opts = change_opts, .run = rollback},
     {.name = "attach", .synopsis = "", .help = "wait for the operation under way, or show the last",

@@ -37,8 +37,13 @@ add_modules(struct rel_buf *b, const json_t *modules)
 	json_array_foreach (modules, i, m) {
 		rel_buf_printf(b, "%s%s %s", i > 0 ? ", " : "", text_of(m, "module"),
 		    text_of(m, "current"));
+		json_int_t held = json_integer_value(json_object_get(m, "held_by"));
 		if (text_of(m, "old") != NULL)
-			rel_buf_printf(b, " (old %s)", text_of(m, "old"));
+			rel_buf_printf(b, " (old %s", text_of(m, "old"));
+		if (text_of(m, "old") != NULL && held > 0)
+			rel_buf_printf(b, ", held by %" JSON_INTEGER_FORMAT, held);
+		if (text_of(m, "old") != NULL)
+			rel_buf_printf(b, ")");
 	}
 }
 
@@ -63,6 +68,9 @@ print_workers(struct ctl *c, const json_t *workers)
 		ctl_table_cell(&t, text_of(w, "since"));
 		struct rel_buf b = REL_BUF_INIT;
 		add_modules(&b, json_object_get(w, "modules"));
+		json_int_t tasks = json_integer_value(json_object_get(w, "tasks"));
+		if (tasks > 0)
+			rel_buf_printf(&b, "; %" JSON_INTEGER_FORMAT " task%s", tasks, tasks == 1 ? "" : "s");
 		if (text_of(w, "reason") != NULL)
 			rel_buf_printf(&b, "%s%s", b.len > 0 ? "; " : "", text_of(w, "reason"));
 		ctl_table_cell(&t, rel_buf_text(&b));
@@ -226,6 +234,15 @@ print_instruction(FILE *f, size_t i, const json_t *in)
 }
 
 static void
+print_holders(FILE *f, const char *what, const json_t *list)
+{
+	if (json_array_size(list) == 0)
+		return;
+	fprintf(f, "\n%s\n", what);
+	ctl_holders_print(f, list);
+}
+
+static void
 print_plan(struct ctl *c, const json_t *p)
 {
 	if (strcmp(text_of(p, "from"), text_of(p, "to")) == 0) {
@@ -245,6 +262,9 @@ print_plan(struct ctl *c, const json_t *p)
 		fputs(json_array_size(json_object_get(w, "instructions")) == 0 ? " nothing\n" : "\n",
 		    c->out);
 	}
+	print_holders(c->out, "in the way, which blocks it (`--purge brutal` ends them):", json_object_get(p, "holders"));
+	print_holders(c->out, "the script's brutal purge would end (`--purge brutal` allows it; else it is blocked):",
+	    json_object_get(p, "kills"));
 	if (json_array_size(json_object_get(p, "kills")) == 0)
 		fputs("nothing is killed\n", c->out);
 }
@@ -288,6 +308,8 @@ const struct ctl_verb ctl_verbs_show[] = {
 	.max_args = 1, .run = status},
     {.name = "plan", .synopsis = "VERSION [--out FILE]", .help = "what an upgrade would run",
 	.min_args = 1, .max_args = 1, .opts = plan_opts, .run = plan},
+    {.name = "holders", .synopsis = "[VERSION]",
+	.help = "who keeps old code, or that of VERSION, in use", .max_args = 1, .run = ctl_holders},
     {.name = "list", .synopsis = "", .help = "the releases of the root", .run = list},
     {.name = "history", .synopsis = "", .help = "the operations, newest first", .run = history},
     {.name = NULL},

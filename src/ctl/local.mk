@@ -6,6 +6,7 @@ relctl_SOURCES = \
 	src/ctl/ctl_built.h src/ctl/ctl_check.c src/ctl/ctl_diff.c src/ctl/ctl_graph.c \
 	src/ctl/ctl_client.c src/ctl/ctl_client.h \
 	src/ctl/ctl_help.c \
+	src/ctl/ctl_holders.c \
 	src/ctl/ctl_main.c \
 	src/ctl/ctl_near.c \
 	src/ctl/ctl_online.c \

@@ -9,6 +9,7 @@
  *	op*.c     operations: ops of exec, recovery   rpc.c    control.sock;  verbs.c  its methods
  *	plan.c    what an upgrade would do            log.c    lines
  *	limits.c  file descriptors                    accept.c connections to both sockets
+ *	holders.c who holds code
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -127,6 +128,7 @@ void proc_timer(struct daemon *d, struct sup_worker *w, dur_ns_t after);
 /* Ends what an earlier relupd left running, and waits for it; nothing of it is known to d->sup. */
 int proc_end_left(struct daemon *d, struct rel_err *err) RTE_MUST_CHECK;
 void proc_free(struct daemon *d, struct sup_worker *w);
+int proc_fds(pid_t pid); /* open descriptors; 0 where they cannot be seen */
 
 /* pids.c */
 /* Is it still the process that began then?  An error says nothing of it. */
@@ -179,6 +181,19 @@ void wire_drain(struct daemon *d, struct sup_worker *w); /* reads what a dead wo
 typedef void wire_reply_fn(void *ctx, json_t *reply, const struct rel_err *err);
 int wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx,
     struct rel_err *err) RTE_MUST_CHECK;
+/* The same for what its runtime knows: body is `ask` of proto.h without the id; taken. */
+int wire_ask(struct sup_worker *w, json_t *body, wire_reply_fn *fn, void *ctx, struct rel_err *err)
+    RTE_MUST_CHECK;
+
+/* holders.c */
+bool holders_possible(const struct sup_worker *w); /* it has task functions, or an old version mapped */
+/* Asks each running worker that may hold code; fn gets {worker: reply or null} once, maybe before this
+ * returns.  body is called for each; -1: memory, and fn is not called. */
+typedef json_t *holders_body_fn(void *ctx, const struct sup_worker *w);
+typedef void holders_fn(void *ctx, const json_t *answers);
+int holders_gather(struct daemon *d, holders_body_fn *body, holders_fn *fn, void *ctx) RTE_MUST_CHECK;
+/* HOLDERs of proto.h with worker and pid; new reference. */
+json_t *holders_named(const struct sup_worker *w, const json_t *list);
 
 /* rpc.c */
 struct rpc_conn;
@@ -209,6 +224,7 @@ struct op_request {
 	const char *kind;             /* upgrade downgrade rollback */
 	const char *version;          /* NULL for rollback */
 	enum exec_rehearse rehearse;
+	enum exec_purge purge;
 	dur_ns_t max_pause;
 };
 /* Begins; the waiter hears of its end.  Errors: nothing was begun. */
@@ -248,7 +264,9 @@ int op_plan_make(struct daemon *d, const char *version, bool insist_down, const 
  * New reference; NULL: memory. */
 json_t *op_plan_relup_json(const struct op_plan *p, const char *other);
 void op_plan_fini(struct op_plan *p);
-json_t *op_plan_json(struct daemon *d, const char *version, struct doc_problems *p,
+/* *ret_look: `ask` of proto.h for all workers that may hold code, whose answers belong into kills and
+ * holders; NULL: the plan is whole. */
+json_t *op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct doc_problems *p,
     struct rel_err *err); /* NULL: error */
 /* Does the worker's table hold a module that the step names? */
 bool op_worker_concerned(const struct sup_worker *w, const struct exec_step *st);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 sbin_PROGRAMS += relupd
 relupd_SOURCES = \
-	src/daemon/accept.c src/daemon/daemon.c src/daemon/daemon.h src/daemon/limits.c \
+	src/daemon/accept.c src/daemon/daemon.c src/daemon/daemon.h src/daemon/holders.c src/daemon/limits.c \
 	src/daemon/listen.c src/daemon/log.c \
 	src/daemon/main.c src/daemon/op.c src/daemon/op_first.c src/daemon/op_priv.h \
 	src/daemon/op_recover.c src/daemon/op_world.c src/daemon/pids.c src/daemon/plan.c src/daemon/proc.c \

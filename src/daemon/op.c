@@ -284,7 +284,7 @@ static int
 fill_worker(const struct exec_script *s, struct sup_worker *w, struct exec_worker *ret)
 {
 	bool any = false;
-	*ret = (struct exec_worker){.ref = w, .name = w->name};
+	*ret = (struct exec_worker){.ref = w, .name = w->name, .pid = w->pid, .holds = holders_possible(w)};
 	ret->concerned = calloc(s->step_count + 1, sizeof(*ret->concerned));
 	if (ret->concerned == NULL)
 		return -1;
@@ -471,10 +471,10 @@ rollback_target(struct daemon *d, char *buf, size_t size, struct rel_err *err)
 json_t *
 op_unchanged_result(const char *version)
 {
-	return json_pack("{s:n, s:s, s:s, s:s, s:[s], s:i, s:i, s:i, s:i, s:i, s:i, s:n, s:[], s:n}",
+	return json_pack("{s:n, s:s, s:s, s:s, s:[s], s:i, s:i, s:i, s:i, s:i, s:i, s:n, s:[], s:[], s:[], s:n}",
 	    "operation", "outcome", "unchanged", "from", version, "to", version, "path", version, "steps",
 	    0, "workers", 0, "suspended_us", 0, "longest_pause_us", 0, "time_to_rest_us", 0, "total_us",
-	    0, "forecast_us", "killed", "error");
+	    0, "forecast_us", "killed", "cancelled", "holders", "error");
 }
 
 /* ------------------------------------------------------------------ requests */
@@ -559,6 +559,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	}
 	op->plan = plan;
 	op->opt.rehearse = rq->rehearse;
+	op->opt.purge = rq->purge;
 	op->opt.max_pause = rq->max_pause;
 	add_waiter(op, c, id);
 	if (d->rls == NULL) {

@@ -39,6 +39,41 @@ w_send_frame(void *ctx, struct exec_worker *w, const struct proto_frame *f)
 	return -1;
 }
 
+/* Whom an answer is for. */
+struct asked {
+	struct daemon *d;
+	uint64_t operation;
+	struct sup_worker *w;
+};
+
+static void
+on_answer(void *ctx, json_t *reply, const struct rel_err *err)
+{
+	struct asked *a = ctx;
+	struct operation *op = a->d->op;
+	if (op != NULL && op->x != NULL && !op->ended && op->id == a->operation)
+		exec_answer(op->x, a->w, reply, err);
+	free(a);
+}
+
+static int
+w_ask(void *ctx, struct exec_worker *w, json_t *body)
+{
+	struct operation *op = ctx;
+	struct rel_err err = REL_ERR_INIT;
+	struct asked *a = malloc(sizeof(*a));
+	if (a == NULL) {
+		json_decref(body);
+		return -1;
+	}
+	*a = (struct asked){op->d, op->id, w->ref};
+	if (wire_ask(w->ref, body, on_answer, a, &err) == 0)
+		return 0;
+	daemon_log(op->d, "warning", w->name, "%s", err.text);
+	free(a);
+	return -1;
+}
+
 static json_t *
 w_modules(void *ctx, struct exec_worker *w)
 {
@@ -248,7 +283,7 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 }
 
 const struct exec_ops op_world = {
-    .send_json = w_send_json, .send_frame = w_send_frame, .modules = w_modules, .kill = w_kill,
+    .send_json = w_send_json, .send_frame = w_send_frame, .ask = w_ask, .modules = w_modules, .kill = w_kill,
     .replace = w_replace, .hold_starts = w_hold_starts, .runs = w_runs, .fails = w_fails,
     .found_again = w_found_again, .ended = w_ended, .map_step = w_map_step, .timer = w_timer,
     .now = w_now, .journal_begun = w_journal_begun, .journal_undo = w_journal_undo,

@@ -323,8 +323,27 @@ nothing_to_do(const char *version)
 	    "path", version, "instructions", "workers", "kills", "holders");
 }
 
+/* What the workers are asked: whether what it loads finds room, and, where it purges brutally, who would
+ * be ended. */
+static json_t *
+look_body(const struct op_plan *p)
+{
+	json_t *modules = json_array();
+	bool brutal = false;
+	for (size_t i = 0; i < p->steps->step_count && modules != NULL; i++) {
+		const struct exec_step *st = &p->steps->steps[i];
+		for (size_t k = 0; k < st->load_count; k++) {
+			brutal |= st->brutal[k];
+			json_array_append_new(modules, json_pack("{s:s, s:O?}", "module", st->loads[k], "digest",
+			    json_object_get(json_object_get(p->target->modules, st->loads[k]), "digest")));
+		}
+	}
+	return json_pack("{s:s, s:I, s:b, s:o}", "what", "look", "wait_ms", (json_int_t)(EXEC_LEAVE_WAIT / DUR_MS),
+	    "leave", brutal, "modules", modules);
+}
+
 json_t *
-op_plan_json(struct daemon *d, const char *version, struct doc_problems *problems,
+op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct doc_problems *problems,
     struct rel_err *err)
 {
 	struct op_plan p;
@@ -343,8 +362,11 @@ op_plan_json(struct daemon *d, const char *version, struct doc_problems *problem
 	json_t *j = json_pack("{s:s, s:s, s:[s,s], s:o, s:o, s:[], s:[]}", "from", from, "to", version,
 	    "path", from, version, "instructions", model_script_json(p.script), "workers", workers,
 	    "kills", "holders");
+	*ret_look = j != NULL ? look_body(&p) : NULL;
 	op_plan_fini(&p);
-	if (j == NULL)
-		rel_err_nomem(err);
-	return j;
+	if (*ret_look != NULL)
+		return j;
+	json_decref(j);
+	rel_err_nomem(err);
+	return NULL;
 }

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -71,6 +72,21 @@ proc_free(struct daemon *d, struct sup_worker *w)
 	w->proc = NULL;
 	if (p != NULL)
 		proc_close(p);
+}
+
+int
+proc_fds(pid_t pid)
+{
+	char path[48];
+	int n = 0;
+	snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+	DIR *dir = opendir(path);
+	const struct dirent *e;
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		n += e->d_name[0] != '.';
+	if (dir != NULL)
+		closedir(dir);
+	return n;
 }
 
 static struct proc *

@@ -49,41 +49,45 @@ append(json_t *list, json_t *o, struct rel_err *err)
 
 /* ------------------------------------------------------------------ status */
 
+/* said: what it answered just now, NULL: nothing */
 static json_t *
-modules_status(const struct sup_worker *w)
+modules_status(const struct sup_worker *w, const json_t *said)
 {
-	json_t *list = json_array(), *m;
+	json_t *list = json_array(), *m, *now = json_object_get(said, "modules");
 	size_t i;
-	json_array_foreach (w->loaded, i, m) {
+	json_array_foreach (now != NULL ? now : w->loaded, i, m) {
 		json_t *old = json_object_get(m, "old");
-		json_array_append_new(list, json_pack("{s:O?, s:O?, s:O?, s:i}", "module",
+		json_array_append_new(list, json_pack("{s:O?, s:O?, s:O?, s:I}", "module",
 		    json_object_get(m, "module"), "current", json_object_get(m, "vsn"), "old",
-		    json_is_object(old) ? json_object_get(old, "vsn") : json_null(), "held_by", 0));
+		    json_is_object(old) ? json_object_get(old, "vsn") : json_null(), "held_by",
+		    json_integer_value(json_object_get(old, "held_by"))));
 	}
 	return list;
 }
 
 static json_t *
-worker_status(const struct sup_worker *w)
+worker_status(const struct sup_worker *w, const json_t *said)
 {
 	char since[32];
 	json_t *reason =
 	    w->state != SUP_RUNNING && w->why[0] != '\0' ? proto_text_json(w->why) : NULL;
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:i, s:o*}", "worker", w->name, "kind",
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:I, s:o*}", "worker", w->name, "kind",
 	    "module", "pid", w->pid != 0 ? json_integer(w->pid) : json_null(), "state",
 	    sup_state_public(w), "restarts", (int)w->restarts, "since",
-	    rel_wall_print(w->since, since, sizeof(since)), "modules", modules_status(w), "tasks", 0,
+	    rel_wall_print(w->since, since, sizeof(since)), "modules", modules_status(w, said), "tasks",
+	    json_integer_value(json_object_get(said, "tasks")),
 	    "reason", reason);
 }
 
 static json_t *
-workers_status(const struct daemon *d, const char *only, struct rel_err *err)
+workers_status(const struct daemon *d, const char *only, const json_t *answers, struct rel_err *err)
 {
 	json_t *list = json_array();
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && d->sup != NULL && i < sup_count(d->sup); i++)
 		if (only == NULL || strcmp(sup_at(d->sup, i)->name, only) == 0)
-			rc = append(list, worker_status(sup_at(d->sup, i)), err);
+			rc = append(list, worker_status(sup_at(d->sup, i),
+			    json_object_get(answers, sup_at(d->sup, i)->name)), err);
 	if (rc == 0)
 		return list;
 	json_decref(list);
@@ -106,31 +110,165 @@ applications_status(const struct daemon *d)
 	return list;
 }
 
+/* A question that waits for what workers say; outlives its client. */
+struct gathered {
+	struct daemon *d;
+	struct rpc_waiter *waiter;
+	char *text;                   /* a worker or a version; NULL: none */
+	json_t *about;                /* the plan, or the modules of the version; owned; NULL: neither */
+	json_t *look;                 /* what a plan asks; owned; NULL: holders */
+	json_t *(*make)(const struct gathered *g, const json_t *answers, struct rel_err *err);
+};
+
 static void
-verb_status(const struct verb_call *v)
+gathered_free(struct gathered *g)
 {
-	struct daemon *d = v->d;
-	const char *only = text_param(v, "worker");
+	if (g->waiter != NULL)
+		rpc_waiter_free(g->waiter);
+	json_decref(g->about);
+	json_decref(g->look);
+	free(g->text);
+	free(g);
+}
+
+static json_t *
+ask_holders(void *ctx, const struct sup_worker *w)
+{
+	const struct gathered *g = ctx;
+	(void)w;
+	if (g->look != NULL)
+		return json_copy(g->look);
+	return json_pack("{s:s, s:b}", "what", "holders", "all", g->text != NULL);
+}
+
+static void
+gathered(void *ctx, const json_t *answers)
+{
+	struct gathered *g = ctx;
 	struct rel_err err = REL_ERR_INIT;
-	if (only != NULL && (d->sup == NULL || sup_find(d->sup, only) == NULL)) {
-		rel_err_set(&err, REL_E_NO_SUCH_WORKER, "there is no worker %.150s", only);
-		answer(v, NULL, &err);
+	if (g->waiter->conn != NULL) {
+		struct verb_call v = {.d = g->d, .c = g->waiter->conn, .id = g->waiter->id};
+		answer(&v, g->make(g, answers, &err), &err);
+	}
+	gathered_free(g);
+}
+
+/* Takes about and look. */
+static void
+gather(const struct verb_call *v, const char *text, json_t *about, json_t *look,
+    json_t *(*make)(const struct gathered *g, const json_t *answers, struct rel_err *err))
+{
+	struct gathered *g = calloc(1, sizeof(*g));
+	if (g == NULL) {
+		json_decref(about);
+		json_decref(look);
+		answer(v, NULL, NULL);
 		return;
 	}
-	json_t *workers = workers_status(d, only, &err);
-	if (workers == NULL) {
-		answer(v, NULL, &err);
+	*g = (struct gathered){.d = v->d, .waiter = rpc_wait(v->c, v->id), .about = about, .look = look,
+	    .text = text != NULL ? strdup(text) : NULL, .make = make};
+	if (g->waiter != NULL && (text == NULL) == (g->text == NULL) &&
+	    holders_gather(v->d, ask_holders, gathered, g) == 0)
 		return;
-	}
+	gathered_free(g);
+	answer(v, NULL, NULL);
+}
+
+static json_t *
+status_json(const struct gathered *g, const json_t *answers, struct rel_err *err)
+{
+	struct daemon *d = g->d;
+	json_t *workers = workers_status(d, g->text, answers, err);
+	if (workers == NULL)
+		return NULL;
 	/* One that is started the first time, and may be taken back, is not in place yet. */
 	json_t *release = d->rls == NULL || op_is_first(d) ? json_null()
 	    : json_pack("{s:s, s:s, s:s}", "name", d->rls->sys->release->release, "version",
 		  d->rls->sys->release->version, "state", "permanent");
 	char since[32];
-	answer(v, json_pack("{s:o, s:o, s:o, s:o, s:{s:i, s:s, s:s, s:s}}", "release", release,
+	return json_pack("{s:o, s:o, s:o, s:o, s:{s:i, s:s, s:s, s:s}}", "release", release,
 	    "operation", op_json(d), "applications", applications_status(d), "workers", workers,
 	    "daemon", "pid", (int)getpid(), "version", PACKAGE_VERSION, "root",
-	    store_root_path(d->store), "since", rel_wall_print(d->started, since, sizeof(since))), NULL);
+	    store_root_path(d->store), "since", rel_wall_print(d->started, since, sizeof(since)));
+}
+
+static void
+verb_status(const struct verb_call *v)
+{
+	const char *only = text_param(v, "worker");
+	struct rel_err err = REL_ERR_INIT;
+	if (only == NULL || (v->d->sup != NULL && sup_find(v->d->sup, only) != NULL)) {
+		gather(v, only, NULL, NULL, status_json);
+		return;
+	}
+	rel_err_set(&err, REL_E_NO_SUCH_WORKER, "there is no worker %.150s", only);
+	answer(v, NULL, &err);
+}
+
+/* ------------------------------------------------------------------ holders */
+
+/* modules: of the release that was asked for, {module: MODULE}; NULL: any */
+static bool
+is_of(const json_t *holder, const json_t *modules)
+{
+	const char *module = json_string_value(json_object_get(holder, "module"));
+	const json_t *m = module != NULL ? json_object_get(modules, module) : NULL;
+	return modules == NULL || (m != NULL && json_equal(json_object_get(m, "digest"),
+					      json_object_get(holder, "digest")));
+}
+
+/* One that says nothing may hold anything. */
+static json_t *
+unknown_holder(const struct sup_worker *w)
+{
+	return json_pack("{s:s, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:s, s:s}", "worker", w->name, "pid", (int)w->pid,
+	    "module", "vsn", "task", "thread", "function", "since", "what", "unknown", "hint",
+	    "the worker does not answer: its loop is busy, or stopped");
+}
+
+static json_t *
+holders_json(const struct gathered *g, const json_t *answers, struct rel_err *err)
+{
+	struct daemon *d = g->d;
+	json_t *list = json_array();
+	int rc = list != NULL ? 0 : -1;
+	for (size_t i = 0; rc == 0 && d->sup != NULL && i < sup_count(d->sup); i++) {
+		const struct sup_worker *w = sup_at(d->sup, i);
+		json_t *said = json_object_get(answers, w->name), *h;
+		if (json_is_null(said))
+			rc = append(list, unknown_holder(w), err);
+		json_t *named = holders_named(w, json_object_get(said, "holders"));
+		size_t k;
+		json_array_foreach (named, k, h)
+			if (rc == 0 && is_of(h, g->about))
+				rc = append(list, json_incref(h), err);
+		json_decref(named);
+	}
+	if (rc == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static void
+verb_holders(const struct verb_call *v)
+{
+	const char *version = text_param(v, "version");
+	struct rel_err err = REL_ERR_INIT;
+	struct doc_problems p = DOC_PROBLEMS_INIT;
+	struct rls *r = NULL;
+	if (version == NULL) {
+		gather(v, NULL, NULL, NULL, holders_json);
+	} else if (op_in_bracket(v->d)) { /* the release's modules are hashed */
+		rel_err_set(&err, REL_E_BUSY, "an operation is at its changes; ask again when it is over");
+		answer(v, NULL, &err);
+	} else if (rls_load(v->d->store, version, &r, &p, &err) != 0) {
+		rpc_problems(v->c, v->id, &p, &err);
+	} else {
+		gather(v, version, json_incref(r->modules), NULL, holders_json);
+	}
+	rls_free(&r);
+	doc_problems_fini(&p);
 }
 
 /* ------------------------------------------------------------------ list */
@@ -236,21 +374,47 @@ verb_history(const struct verb_call *v)
 
 /* ------------------------------------------------------------------ plan and operations */
 
+/* Who is in the way, and whom the script's purge would end. */
+static json_t *
+planned(const struct gathered *g, const json_t *answers, struct rel_err *err)
+{
+	json_t *kills = json_object_get(g->about, "kills"), *holders = json_object_get(g->about, "holders"), *h;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && g->d->sup != NULL && i < sup_count(g->d->sup); i++) {
+		const struct sup_worker *w = sup_at(g->d->sup, i);
+		json_t *said = json_object_get(answers, w->name);
+		if (json_is_null(said))
+			rc = append(holders, unknown_holder(w), err);
+		json_t *blocking = holders_named(w, json_object_get(said, "blocking"));
+		json_t *staying = holders_named(w, json_object_get(said, "staying"));
+		int fds = json_array_size(staying) > 0 ? proc_fds(w->pid) : 0;
+		size_t k;
+		json_array_foreach (staying, k, h)
+			rc |= json_object_set_new(h, "fds", json_integer(fds));
+		rc |= json_array_extend(holders, blocking) | json_array_extend(kills, staying);
+		json_decref(blocking);
+		json_decref(staying);
+	}
+	return rc == 0 ? json_incref(g->about) : NULL;
+}
+
 static void
 verb_plan(const struct verb_call *v)
 {
 	struct rel_err err = REL_ERR_INIT;
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	const char *version = text_param(v, "version");
-	json_t *j = NULL;
+	json_t *j = NULL, *look = NULL;
 	if (version == NULL)
 		rel_err_set(&err, REL_E_USAGE, "plan needs a version");
 	else if (op_in_bracket(v->d)) /* it hashes the modules, and workers stand still */
 		rel_err_set(&err, REL_E_BUSY, "an operation is at its changes; ask again when it is over");
 	else
-		j = op_plan_json(v->d, version, &p, &err);
+		j = op_plan_json(v->d, version, &look, &p, &err);
 	if (j == NULL && err.code != REL_OK)
 		rpc_problems(v->c, v->id, &p, &err);
+	else if (j != NULL && look != NULL)
+		gather(v, NULL, j, look, planned);
 	else
 		answer(v, j, &err);
 	doc_problems_fini(&p);
@@ -272,6 +436,19 @@ read_rehearse(const json_t *value, enum exec_rehearse *ret, struct rel_err *err)
 }
 
 static int
+read_purge(const json_t *value, enum exec_purge *ret, struct rel_err *err)
+{
+	const char *text = json_string_value(value);
+	*ret = EXEC_PURGE_SCRIPT;
+	if (value == NULL)
+		return 0;
+	*ret = text != NULL && strcmp(text, "brutal") == 0 ? EXEC_PURGE_BRUTAL : EXEC_PURGE_SOFT;
+	if (text != NULL && (*ret == EXEC_PURGE_BRUTAL || strcmp(text, "soft") == 0))
+		return 0;
+	return rel_err_set(err, REL_E_USAGE, "purge is soft or brutal, not '%.40s'", text != NULL ? text : "…");
+}
+
+static int
 read_pause(const json_t *ms, dur_ns_t *ret, struct rel_err *err)
 {
 	json_int_t n = json_integer_value(ms); /* 0 where it is none */
@@ -289,6 +466,7 @@ operation(const struct verb_call *v, const char *kind, bool needs_version)
 	if (needs_version && (rq.version = text_param(v, "version")) == NULL)
 		rel_err_set(&err, REL_E_USAGE, "%s needs a version", kind);
 	else if (read_rehearse(json_object_get(v->params, "rehearse"), &rq.rehearse, &err) == 0 &&
+	    read_purge(json_object_get(v->params, "purge"), &rq.purge, &err) == 0 &&
 	    read_pause(json_object_get(v->params, "max_pause_ms"), &rq.max_pause, &err) == 0) {
 		op_request(v->d, &rq, v->c, v->id);
 		return;
@@ -371,6 +549,7 @@ static const struct {
     {"call", verb_call},
     {"downgrade", verb_downgrade},
     {"history", verb_history},
+    {"holders", verb_holders},
     {"list", verb_list},
     {"plan", verb_plan},
     {"rollback", verb_rollback},

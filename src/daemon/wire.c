@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 
 #define WIRE_CALL_TIMEOUT_MS 30000
+#define WIRE_ASK_TIMEOUT_MS  1000 /* beyond what the answer may wait for */
 #define WIRE_CALLS_QUEUED    64 /* behind a full socket */
 
 struct queued {
@@ -48,6 +49,7 @@ struct call {
 	wire_reply_fn *fn;
 	void *ctx;
 	uv_timer_t timer;
+	uint64_t timeout_ms;
 	struct wire *wire;
 };
 
@@ -97,8 +99,9 @@ call_timeout(uv_timer_t *t)
 {
 	struct call *c = t->data;
 	struct rel_err err = REL_ERR_INIT;
-	rel_err_set(&err, REL_E_WORKER_SILENT, "%s did not answer within %d s", c->w->name,
-	    WIRE_CALL_TIMEOUT_MS / 1000);
+	char took[32];
+	rel_err_set(&err, REL_E_WORKER_SILENT, "%s did not answer within %s", c->w->name,
+	    rel_dur_print((dur_ns_t)c->timeout_ms * DUR_MS, took, sizeof(took)));
 	call_end(c->wire, c, NULL, &err);
 }
 
@@ -112,22 +115,27 @@ queue_is_full(const struct conn *c)
 	return n >= WIRE_CALLS_QUEUED;
 }
 
-int
-wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, struct rel_err *err)
+/* Takes body, an object, and gives it its id. */
+static int
+send_call(struct sup_worker *w, const char *name, json_t *body, uint64_t timeout_ms, wire_reply_fn *fn, void *ctx,
+    struct rel_err *err)
 {
 	struct conn *cn = w->conn;
+	if (body == NULL)
+		return rel_err_nomem(err);
 	if (cn == NULL) {
-		json_decref(request);
+		json_decref(body);
 		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is %s", w->name, sup_state_public(w));
 	}
 	if (queue_is_full(cn)) {
-		json_decref(request);
+		json_decref(body);
 		return rel_err_set(err, REL_E_WORKER_SILENT, "%s does not read what it is asked", w->name);
 	}
 	struct wire *wr = cn->d->wire;
 	struct call *c = calloc(1, sizeof(*c));
-	if (c == NULL) {
-		json_decref(request);
+	if (c == NULL || json_object_set_new(body, "id", json_integer(wr->next_call + 1)) != 0) {
+		json_decref(body);
+		free(c);
 		return rel_err_nomem(err);
 	}
 	c->w = w;
@@ -135,17 +143,30 @@ wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, s
 	c->fn = fn;
 	c->ctx = ctx;
 	c->wire = wr;
-	if (wire_send_json(w, "call", json_pack("{s:I, s:o}", "id", c->id, "request", request), NULL, 0,
-		err) != 0) {
+	c->timeout_ms = timeout_ms;
+	if (wire_send_json(w, name, body, NULL, 0, err) != 0) {
 		free(c);
 		return -1;
 	}
 	uv_timer_init(&cn->d->loop, &c->timer);
 	c->timer.data = c;
-	uv_timer_start(&c->timer, call_timeout, WIRE_CALL_TIMEOUT_MS, 0);
+	uv_timer_start(&c->timer, call_timeout, timeout_ms, 0);
 	c->next = wr->calls;
 	wr->calls = c;
 	return 0;
+}
+
+int
+wire_call(struct sup_worker *w, json_t *request, wire_reply_fn *fn, void *ctx, struct rel_err *err)
+{
+	return send_call(w, "call", json_pack("{s:o}", "request", request), WIRE_CALL_TIMEOUT_MS, fn, ctx, err);
+}
+
+int
+wire_ask(struct sup_worker *w, json_t *body, wire_reply_fn *fn, void *ctx, struct rel_err *err)
+{
+	json_int_t wait = json_integer_value(json_object_get(body, "wait_ms"));
+	return send_call(w, "ask", body, (uint64_t)wait + WIRE_ASK_TIMEOUT_MS, fn, ctx, err);
 }
 
 static void
@@ -374,6 +395,8 @@ on_message(struct conn *c, struct proto_packet *p)
 			    json_string_value(json_object_get(u, "vsn")),
 			    json_string_value(json_object_get(u, "reason")));
 		op_left(d, w);
+	} else if (strcmp(p->name, "loaded") == 0) {
+		set_loaded(w, json_object_get(p->body, "modules"));
 	} else if (strcmp(p->name, "reply") == 0) {
 		on_reply(d->wire, p->body);
 	} else {

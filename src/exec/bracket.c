@@ -560,10 +560,12 @@ overdue(struct exec *x, const struct look *l, struct rel_err *err)
 			who = i;
 		}
 	}
-	if (worst == 2)
+	if (worst == 2) {
 		rel_err_set(err, REL_E_SUSPEND_FAILED, "%s did not come to rest within %" PRId64 " ms",
 		    x->workers[who].name, (l->now - x->bracket_sent) / DUR_MS);
-	else if (worst != 0)
+		exec_name_unrest(x, &x->workers[who], err);
+	}
+	if (worst != 0 && worst != 2)
 		rel_err_set(err, REL_E_CODE_CHANGE_FAILED,
 		    "%s did not end its code_change within %" PRId64 " ms%s", x->workers[who].name,
 		    x->opt.max_pause / DUR_MS, worst == 3 ? " of the first worker's rest" : "");

@@ -36,10 +36,11 @@ step_open(struct compiler *c, const struct model_script *s, size_t at)
 	}
 	struct rel_arena *a = c->out->arena;
 	st->loads = rel_arena_calloc(a, loads, sizeof(*st->loads));
+	st->brutal = rel_arena_calloc(a, loads, sizeof(*st->brutal));
 	st->suspends = rel_arena_calloc(a, suspends, sizeof(*st->suspends));
 	st->changes = rel_arena_calloc(a, changes, sizeof(*st->changes));
 	st->undo_changes = rel_arena_calloc(a, changes, sizeof(*st->undo_changes));
-	if (st->loads == NULL || st->suspends == NULL || st->changes == NULL ||
+	if (st->loads == NULL || st->brutal == NULL || st->suspends == NULL || st->changes == NULL ||
 	    st->undo_changes == NULL)
 		return rel_err_nomem(c->err);
 	st->index = (unsigned)at;
@@ -85,7 +86,9 @@ on_load(struct compiler *c, const struct model_script *s, size_t at)
 	bool bare = c->open == NULL;
 	if (bare && step_open(c, s, at) != 0)
 		return -1;
-	c->open->loads[c->open->load_count++] = s->instrs[at].module;
+	const struct model_instr *in = &s->instrs[at];
+	c->open->brutal[c->open->load_count] = in->pre_purge == MODEL_BRUTAL || in->post_purge == MODEL_BRUTAL;
+	c->open->loads[c->open->load_count++] = in->module;
 	if (bare) {
 		c->open->barrier_worker = true;
 		step_close(c);
@@ -257,6 +260,12 @@ among(const char *const *names, size_t n, const char *name)
 		if (strcmp(names[i], name) == 0)
 			return true;
 	return false;
+}
+
+bool
+exec_step_loads(const struct exec_step *st, const char *module)
+{
+	return among(st->loads, st->load_count, module);
 }
 
 bool

@@ -8,9 +8,10 @@
  * against scripted workers.  Loop thread only; nothing here blocks but the journal (ops->journal_*),
  * and that is never called while a worker is at rest.
  *
- *	REHEARSE → PREPARE → BRACKET 0 → BRACKET 1 → … → END (upgraded)
- *	    │          │         │ aborted: UNDO of what was committed, in reverse → END (rolled_back)
- *	    └──────────┴→ END (unchanged)                 a worker that cannot go back is replaced
+ *	LOOK → REHEARSE → PREPARE → BRACKET 0 → BRACKET 1 → … → END (upgraded)
+ *	 │         │          │         │ aborted: UNDO of what was committed, in reverse → END (rolled_back)
+ *	 │         └──────────┴→ END (unchanged)             a worker that cannot go back is replaced
+ *	 └→ END (blocked)
  *
  * Rules: (1) everything that can fail or take time is done before the first bracket; (2) a word is
  * final, and everyone obeys the value that stands; (3) forward turns to undo at most once.
@@ -38,6 +39,7 @@ struct exec_step {
 	dur_ns_t suspend_timeout;     /* the longest of its suspend items */
 	size_t load_count, suspend_count, change_count, undo_count;
 	const char **loads, **suspends;
+	bool *brutal;                 /* of each load: it purges brutally, before or after */
 	struct exec_change *changes;      /* forward */
 	struct exec_change *undo_changes; /* the way back; taken from the opposite script */
 	bool undo_missing;            /* a module with a code_change has none in the opposite script:
@@ -60,6 +62,7 @@ int exec_compile(const struct model_script *forward, const struct model_script *
 void exec_script_free(struct exec_script **s);
 /* Does the step concern a worker whose table holds `module`? */
 bool exec_step_names(const struct exec_step *st, const char *module);
+bool exec_step_loads(const struct exec_step *st, const char *module);
 /* What a worker whose table is `loaded` (LOADED of proto.h) will do, in the order of the script, as
  * texts for people: ["suspend MODULE", "load MODULE", …].  New reference; NULL: memory. */
 json_t *exec_script_texts(const struct model_script *s, const json_t *loaded);
@@ -68,12 +71,21 @@ json_t *exec_script_texts(const struct model_script *s, const json_t *loaded);
 enum exec_outcome { EXEC_UPGRADED, EXEC_UNCHANGED, EXEC_BLOCKED, EXEC_ROLLED_BACK, EXEC_MIXED };
 const char *exec_outcome_name(enum exec_outcome o);
 
+/* Brutal purges of a script end whoever holds the old code, and only where that was allowed. */
+enum exec_purge {
+	EXEC_PURGE_SCRIPT,            /* as the script says; where that would end somebody: blocked */
+	EXEC_PURGE_SOFT,              /* softly, whatever the script says */
+	EXEC_PURGE_BRUTAL,            /* brutally, whatever it says */
+};
+
 enum exec_rehearse { EXEC_REHEARSE_AUTO, EXEC_REHEARSE_NEVER, EXEC_REHEARSE_ALWAYS };
 
 /* A worker as the interpreter sees it; the caller fills the first part. */
 struct exec_worker {
 	void *ref;                    /* the caller's */
 	const char *name;
+	json_int_t pid;
+	bool holds;                   /* it has tasks, or an old version mapped: it is asked who holds what */
 	bool *concerned;              /* per step; owned by the exec */
 	bool down;                    /* it did not run when the operation began: it is started by the
 	                                 new map; undoing does not wait for it */
@@ -91,6 +103,8 @@ struct exec_worker {
 	                                 new words: it can only be replaced */
 	bool *committed;              /* per step */
 	mono_ns_t rest, resumed;      /* of the current bracket */
+	bool blocked, doomed;         /* it holds code that is in the way; that the script's purge is to end */
+	json_t *unrest;               /* HOLDERs that its bracket waits for; NULL: none told; owned */
 };
 
 struct exec_progress {
@@ -105,6 +119,9 @@ struct exec_ops {
 	int (*send_json)(void *ctx, struct exec_worker *w, const char *name, json_t *body,
 	    const int *fds, size_t fd_count);
 	int (*send_frame)(void *ctx, struct exec_worker *w, const struct proto_frame *f);
+	/* `ask` of proto.h without its id, takes body; exec_answer() tells what came of it, later and once.
+	 * -1: it cannot be reached. */
+	int (*ask)(void *ctx, struct exec_worker *w, json_t *body);
 	/* The members of `modules` (MODULE of proto.h) that this worker may need in the new code. */
 	json_t *(*modules)(void *ctx, struct exec_worker *w);
 	void (*kill)(void *ctx, struct exec_worker *w);     /* SIGKILL: it overran its deadline */
@@ -143,6 +160,7 @@ struct exec_options {
 	const char *from, *to;
 	unsigned instructions;        /* of the script, for the result */
 	enum exec_rehearse rehearse;
+	enum exec_purge purge;
 	dur_ns_t max_pause;           /* default EXEC_MAX_PAUSE */
 	dur_ns_t before;              /* in a recovery: what it took under the earlier relupd */
 };
@@ -153,6 +171,8 @@ struct exec_options {
 #define EXEC_REHEARSE_EXTRA  (2 * DUR_S) /* a rehearsal's deadline = max_pause a step + this */
 #define EXEC_SETTLE_TIMEOUT  (75 * DUR_S) /* replaced workers run again by then (hello and ready have
                                              70 s, see sup.h), else: undo, of an undo: mixed */
+#define EXEC_LEAVE_WAIT      (500 * DUR_MS) /* a task that waits, or looks whether it is due, has ended its
+                                             turn by then */
 #define EXEC_RECORD_RETRY    (1 * DUR_S)
 #define EXEC_REHEARSALS      4           /* at once: each one taxes its serving worker */
 
@@ -174,6 +194,8 @@ void exec_start(struct exec *x);
 void exec_recover(struct exec *x, bool undo);
 /* A packet of a worker that takes part (rehearsed, prepared, finished, BUILT, DONE). */
 void exec_packet(struct exec *x, void *ref, const struct proto_packet *p);
+/* The answer to ops->ask; NULL: none, and why. */
+void exec_answer(struct exec *x, void *ref, const json_t *reply, const struct rel_err *err);
 /* Do workers stand still just now? */
 bool exec_in_bracket(const struct exec *x);
 /* A worker made its connection anew, so that what was on its way to or from it may be lost; state: what

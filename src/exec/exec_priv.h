@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The interpreter's inside: exec.c is its life, run.c walks the phases, bracket.c runs one bracket,
- * settle.c waits for those that start again, message.c makes what is sent, result.c tells how it ended.
+ * holders.c deals with who holds old code, settle.c waits for those that start again, message.c makes what is sent, result.c tells how it ended.
  */
 #ifndef EXEC_EXEC_PRIV_H
 #define EXEC_EXEC_PRIV_H
@@ -11,7 +11,9 @@
 
 enum exec_phase {
 	EXEC_IDLE,
+	EXEC_LOOK,                    /* who holds old code? */
 	EXEC_REHEARSE,
+	EXEC_PURGE,                   /* they are ended: before PREPARE, or after the last step */
 	EXEC_PREPARE,                 /* also: handing new decision memory to adopted workers */
 	EXEC_BUILD,                   /* a bracket before its decision */
 	EXEC_RESUME,                  /* after it: the workers report */
@@ -47,6 +49,9 @@ struct exec {
 	bool aborted;                 /* the current bracket's word is ABORT, or a self word was */
 	/* figures */
 	dur_ns_t suspended, longest_pause, time_to_rest;
+	json_t *blocking, *doomed, *cancelled; /* HOLDERs with their workers: in the way (or not at rest); left in
+	                                 the old code by a brutal script; asked to end */
+	bool purged;                  /* those that the last step left behind were ended */
 	json_t *killed;               /* names of workers that were killed by us or died of the new code; in a
 	                                 recovery, of all that ended */
 	struct rel_err err;           /* why it failed; REL_OK while all is well */
@@ -78,9 +83,22 @@ void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
 void exec_count_killed(struct exec *x, const char *worker);
 
 /* run.c */
+void exec_rehearse_begin(struct exec *x);
+void exec_prepare_begin(struct exec *x);
+void exec_fall_back(struct exec *x); /* it failed before the first bracket */
+struct exec_worker *exec_find(const struct exec *x, const void *ref); /* NULL: takes no part (any more) */
 void exec_bracket_over(struct exec *x); /* every worker of the bracket reported */
 void exec_undo_begin(struct exec *x);
 void exec_end(struct exec *x); /* all is said: the outcome is recorded and told */
+
+/* holders.c */
+void exec_look_begin(struct exec *x); /* ends in exec_rehearse_begin(), or in exec_end() */
+bool exec_purge_before(struct exec *x); /* false: nobody is to be ended */
+bool exec_purge_after(struct exec *x);
+void exec_holders_gone(struct exec *x, struct exec_worker *w);
+void exec_holders_timer(struct exec *x);
+void exec_unrest(struct exec_worker *w, const json_t *body);
+void exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err);
 
 /* settle.c */
 void exec_settle(struct exec *x);

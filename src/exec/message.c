@@ -103,10 +103,10 @@ static json_t *
 step_json(struct exec *x, unsigned s, size_t worker, bool rehearsal)
 {
 	const struct exec_step *st = &x->script->steps[s];
-	return json_pack("{s:i, s:i, s:i, s:b, s:b, s:o, s:o, s:o}", "step", (int)s, "up",
+	return json_pack("{s:i, s:i, s:i, s:b, s:b, s:b, s:o, s:o, s:o}", "step", (int)s, "up",
 	    rehearsal ? 0 : (int)word_index(x, s, false, worker), "undo",
 	    rehearsal ? 0 : (int)word_index(x, s, true, worker), "self", exec_step_self(x, s),
-	    "changes_state", st->change_count > 0, "loads", names_json(st->loads, st->load_count),
+	    "suspends", st->suspend_count > 0, "changes_state", st->change_count > 0, "loads", names_json(st->loads, st->load_count),
 	    "changes", changes_json(st->changes, st->change_count), "undo_changes",
 	    changes_json(st->undo_changes, st->undo_count));
 }

@@ -28,16 +28,28 @@ pause_us(const struct exec *x, dur_ns_t d)
 	return x->recovering ? json_null() : json_integer(us(d));
 }
 
+/* Who was in the way, or would have been ended. */
+static json_t *
+holders(const struct exec *x)
+{
+	json_t *list = json_array();
+	if (list != NULL && x->err.code != REL_OK)
+		(void)json_array_extend(list, x->blocking);
+	if (list != NULL && x->err.code == REL_E_BLOCKED)
+		(void)json_array_extend(list, x->doomed);
+	return list;
+}
+
 json_t *
 exec_result(struct exec *x, enum exec_outcome o)
 {
 	json_t *error = x->err.code == REL_OK ? json_null() : proto_err_json(&x->err);
-	return json_pack("{s:I, s:s, s:s, s:s, s:[s,s], s:i, s:i, s:o, s:o, s:o, s:I, s:n, s:O, s:o}",
+	return json_pack("{s:I, s:s, s:s, s:s, s:[s,s], s:i, s:i, s:o, s:o, s:o, s:I, s:n, s:O, s:O, s:o, s:o}",
 	    "operation", (json_int_t)x->opt.operation, "outcome", exec_outcome_name(o), "from",
 	    x->opt.from, "to", x->opt.to, "path", x->opt.from, x->opt.to, "steps",
 	    (int)x->opt.instructions, "workers", (int)x->count, "suspended_us",
 	    pause_us(x, x->suspended), "longest_pause_us", pause_us(x, x->longest_pause), "time_to_rest_us",
 	    pause_us(x, x->time_to_rest), "total_us",
 	    us(x->opt.before + x->ops->now(x->ctx) - x->started), "forecast_us", "killed", x->killed,
-	    "error", error);
+	    "cancelled", x->cancelled, "holders", holders(x), "error", error);
 }

@@ -8,7 +8,6 @@
 
 #include "exec/exec_priv.h"
 
-static void prepare_begin(struct exec *x);
 static void undo_steps(struct exec *x);
 static void undo_next(struct exec *x);
 
@@ -85,7 +84,26 @@ exec_end(struct exec *x)
 	record(x);
 }
 
+/* Nothing was changed, unless somebody was ended to make room. */
+void
+exec_fall_back(struct exec *x)
+{
+	if (x->changed) {
+		x->undoing = true;
+		exec_settle(x);
+		return;
+	}
+	exec_end(x);
+}
+
 /* ------------------------------------------------------------------ rehearsal */
+
+static void
+begin_to_load(struct exec *x)
+{
+	if (!exec_purge_before(x))
+		exec_prepare_begin(x);
+}
 
 /* Each worker has its own time: one that does not answer is not waited for as long as all would take. */
 static void
@@ -131,14 +149,14 @@ rehearse_some(struct exec *x)
 	if (x->err.code != REL_OK)
 		exec_end(x);
 	else
-		prepare_begin(x);
+		begin_to_load(x);
 }
 
-static void
-rehearse_begin(struct exec *x)
+void
+exec_rehearse_begin(struct exec *x)
 {
 	if (x->opt.rehearse == EXEC_REHEARSE_NEVER) {
-		prepare_begin(x);
+		begin_to_load(x);
 		return;
 	}
 	x->phase = EXEC_REHEARSE;
@@ -234,7 +252,8 @@ steps_go_on(struct exec *x)
 			return;
 		x->ops->map_step(x->ctx, &x->script->steps[x->step], false);
 	}
-	exec_settle(x);
+	if (!exec_purge_after(x))
+		exec_settle(x);
 }
 
 /* A step whose every worker has died would be proven by nobody, and nothing runs new code yet. */
@@ -356,7 +375,7 @@ prepare_ended(struct exec *x)
 	} else if (x->err.code == REL_OK) {
 		steps_begin(x);
 	} else {
-		exec_end(x);
+		exec_fall_back(x);
 	}
 }
 
@@ -370,8 +389,8 @@ hand_out_begin(struct exec *x)
 
 /* From here a worker may die of the new code, be it in a constructor: a relupd that comes after us must
  * know that it could, or it would call the operation one that changed nothing. */
-static void
-prepare_begin(struct exec *x)
+void
+exec_prepare_begin(struct exec *x)
 {
 	struct rel_err err = REL_ERR_INIT;
 	if (FAULT(EXEC_REHEARSED))
@@ -557,6 +576,13 @@ loaded_late(struct exec *x, struct exec_worker *w)
 	exec_settle(x);
 }
 
+struct exec_worker *
+exec_find(const struct exec *x, const void *ref)
+{
+	size_t i = find(x, ref);
+	return i < x->count && x->workers[i].alive ? &x->workers[i] : NULL;
+}
+
 void
 exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 {
@@ -576,6 +602,8 @@ exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 		on_rehearsed(x, &x->workers[i], p->body);
 	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_PREPARE)
 		on_prepared(x, &x->workers[i], p->body);
+	else if (strcmp(p->name, "unrest") == 0)
+		exec_unrest(&x->workers[i], p->body);
 	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_SETTLE)
 		loaded_late(x, &x->workers[i]);
 }
@@ -647,7 +675,9 @@ exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 		return false;
 	struct exec_worker *w = &x->workers[i];
 	w->alive = false;
-	if (x->phase == EXEC_REHEARSE) {
+	if (x->phase == EXEC_LOOK || x->phase == EXEC_PURGE) {
+		exec_holders_gone(x, w);
+	} else if (x->phase == EXEC_REHEARSE) {
 		rehearsal_ended(x, w);
 	} else if (x->phase == EXEC_PREPARE && w->waiting) {
 		prepare_gone(x, w, death, how);
@@ -702,6 +732,10 @@ exec_timer(struct exec *x)
 	case EXEC_PREPARE:
 		answer_timer(x);
 		break;
+	case EXEC_LOOK:
+	case EXEC_PURGE:
+		exec_holders_timer(x);
+		break;
 	case EXEC_SETTLE:
 		exec_settle_timer(x);
 		break;
@@ -735,7 +769,7 @@ exec_start(struct exec *x)
 	/* Without a worker to change only the map changes. */
 	for (size_t i = 0; i < x->count; i++)
 		if (x->workers[i].alive) {
-			rehearse_begin(x);
+			exec_look_begin(x);
 			return;
 		}
 	steps_begin(x);

@@ -20,6 +20,13 @@
  *                                               release: what JOB names from now on.
  *                                               answered by finished
  *  call     {id, request:ANY}                   answered by reply
+ *  ask      {id, what, wait_ms?, all?, leave?, modules?}   what the runtime itself knows; by reply:
+ *            holders: {tasks:n, modules:[LOADED…], holders:[HOLDER…]}   of old code; all: of any
+ *            look:    {blocking:[HOLDER…], staying:[HOLDER…]}: if `modules` ({module, digest}) were loaded,
+ *                     who keeps an old version that is in their way, and (leave) which tasks stay in the
+ *                     current one, though asked to end their turns, for wait_ms
+ *            purge:   {cancelled:[HOLDER…], holders:[HOLDER…]}: tasks that hold old code are cancelled, and
+ *                     those that still hold it after wait_ms
  *  stop     {reason}                            terminate in order, exit 0
  * Messages worker → daemon
  *  hello    {worker, pid, abi, root, job:null|JOB, operation:null|{operation, steps:[{step, state}…]}}
@@ -30,15 +37,20 @@
  *  prepared {operation, ok:bool, code, text, hint?}
  *  finished {operation, modules:[LOADED…], unmappable:[{module, vsn, reason}…]}
  *  reply    {id, ok:bool, reply:ANY | text}
+ *  unrest   {operation, step, holders:[HOLDER…]}   a bracket waits for these
+ *  loaded   {modules:[LOADED…]}                    an old version went
  *
  * MODULE  {module, application, version, digest, path, size}   path: absolute, ROOT/objects/…
- * STEP    {step, up:WORD, undo:WORD, self:bool, changes_state:bool, loads:[module…],
+ * STEP    {step, up:WORD, undo:WORD, self:bool, suspends:bool, changes_state:bool, loads:[module…],
  *          changes:[{module, mode, extra}…], undo_changes:[{module, mode, extra}…]}
  *          `loads` name modules of the message's `modules` (target release); WORD: index of the
  *          decision word in the memfd (rehearse: 0); self: the worker sets the word itself when it
- *          has built its part (a bracket of one worker, or barrier: worker)
+ *          has built its part (a bracket of one worker, or barrier: worker); suspends: tasks rest too
  * MEMORY  three descriptors: the decision memory's memfd, the eventfd `wake`, the eventfd `begin`
- * LOADED  {module, application, version, vsn, digest, old:null|{version, vsn, digest}}
+ * LOADED  {module, application, version, vsn, digest, tasks:bool, old:null|{version, vsn, digest, held_by:n}}
+ *          tasks: it offers task functions
+ * HOLDER  {module, vsn, version, digest, task:"FUNCTION/ID"|null, thread:TID|null, function, since,
+ *          what:"task|unmappable|…", hint?}
  * JOB     {application, child, release, modules:[LOADED…]}
  * step state: "none" | "committed" | "aborted" | "undone" | "waiting" (at rest, not decided)
  */

@@ -45,9 +45,18 @@ worker_log(const struct worker *w, enum relw_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Registrations, timers and what hangs on them are the loop's. */
+static bool
+on_loop(const struct worker *w)
+{
+	return pthread_equal(pthread_self(), w->thread);
+}
+
 static bool
 allowed(struct worker *w, const char *call)
 {
+	if (!on_loop(w))
+		return false;
 	if (w->call == CALL_TXN && w->txn->forbidden == NULL)
 		w->txn->forbidden = call;
 	return w->call == CALL_PLAIN;
@@ -118,7 +127,7 @@ api_fd_add(struct relw *rw, int fd, uint32_t events, const char *function, uint6
 	uint32_t slot;
 	if (!allowed(w, "relw_fd_add"))
 		return -EPERM;
-	int rc = worker_slot_find(w, worker_view(rw)->entry->obj->module, function, &slot);
+	int rc = worker_slot_find(w, worker_view(rw)->entry->obj->module, function, false, &slot);
 	return rc != 0 ? rc : worker_reg_add(w, fd, events, slot, key);
 }
 
@@ -143,7 +152,7 @@ api_timer_add(struct relw *rw, int64_t after, int64_t every, const char *functio
 	uint32_t slot;
 	if (!allowed(w, "relw_timer_add"))
 		return -EPERM;
-	int rc = worker_slot_find(w, worker_view(rw)->entry->obj->module, function, &slot);
+	int rc = worker_slot_find(w, worker_view(rw)->entry->obj->module, function, false, &slot);
 	return rc != 0 ? rc : worker_timer_add(w, after, every, slot, key);
 }
 
@@ -166,7 +175,8 @@ static int
 api_vrefuse(struct relw *rw, const char *fmt, va_list ap)
 {
 	struct worker *w = worker_view(rw)->w;
-	vsnprintf(w->refusal, sizeof(w->refusal), fmt, ap);
+	if (on_loop(w))
+		vsnprintf(w->refusal, sizeof(w->refusal), fmt, ap);
 	return -1;
 }
 
@@ -174,14 +184,14 @@ static int
 api_txn_convert(struct relw *rw, const char *module, const char *type, void *old, void **ret_new)
 {
 	struct worker *w = worker_view(rw)->w;
-	return w->call == CALL_TXN ? worker_txn_convert(w, module, type, old, ret_new) : -EPERM;
+	return on_loop(w) && w->call == CALL_TXN ? worker_txn_convert(w, module, type, old, ret_new) : -EPERM;
 }
 
 static int
 api_txn_rebind_fd(struct relw *rw, int fd, uint64_t key)
 {
 	struct worker *w = worker_view(rw)->w;
-	if (w->call != CALL_TXN)
+	if (!on_loop(w) || w->call != CALL_TXN)
 		return -EPERM;
 	struct reg *r = worker_reg_get(w, fd);
 	if (r == NULL)
@@ -199,7 +209,7 @@ static int
 api_txn_rebind_timer(struct relw *rw, int64_t timer, uint64_t key)
 {
 	struct worker *w = worker_view(rw)->w;
-	if (w->call != CALL_TXN)
+	if (!on_loop(w) || w->call != CALL_TXN)
 		return -EPERM;
 	struct timer *t = worker_timer_get(w, timer);
 	if (t == NULL)
@@ -211,6 +221,52 @@ api_txn_rebind_timer(struct relw *rw, int64_t timer, uint64_t key)
 	}
 	t->txn_key = key;
 	return 0;
+}
+
+static int64_t
+api_task_start(struct relw *rw, const char *function, void *state)
+{
+	struct worker *w = worker_view(rw)->w;
+	if (!allowed(w, "relw_task_start"))
+		return -EPERM;
+	return worker_task_start(w, worker_view(rw)->entry->obj->module, function, state);
+}
+
+static int
+api_task_cancel(struct relw *rw, int64_t task)
+{
+	struct worker *w = worker_view(rw)->w;
+	if (!allowed(w, "relw_task_cancel"))
+		return -EPERM;
+	for (struct task *t = w->tasks.list; t != NULL; t = t->next)
+		if (t->id == task) {
+			worker_task_cancel(t);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int
+api_task_due(struct relw *rw)
+{
+	(void)rw;
+	const struct task *t = worker_task_self();
+	return t != NULL ? worker_task_due(t) : RELW_NOT_DUE;
+}
+
+static int
+api_task_wait(struct relw *rw, int fd, uint32_t events, int64_t timeout)
+{
+	(void)rw;
+	struct task *t = worker_task_self();
+	return t != NULL ? worker_task_wait(t, fd, events, timeout) : -EPERM;
+}
+
+static int
+api_call(struct relw *rw, const char *function, uint64_t key)
+{
+	struct task *t = worker_task_self();
+	return t != NULL ? worker_task_call(t, worker_view(rw)->entry->obj->module, function, key) : -EPERM;
 }
 
 const struct relw_api *
@@ -237,6 +293,11 @@ worker_api(void)
 	    .txn_convert = api_txn_convert,
 	    .txn_rebind_fd = api_txn_rebind_fd,
 	    .txn_rebind_timer = api_txn_rebind_timer,
+	    .task_start = api_task_start,
+	    .task_cancel = api_task_cancel,
+	    .task_due = api_task_due,
+	    .task_wait = api_task_wait,
+	    .call = api_call,
 	};
 	return &api;
 }

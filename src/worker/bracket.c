@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -239,8 +240,73 @@ run(struct bracket *b)
 		change(b, from, to, undo ? &s->undo_changes : &s->changes);
 }
 
+/* ------------------------------------------------------------------ tasks come to rest first */
+#define TELL_AFTER (20 * DUR_MS) /* a task that waits, or looks whether it is due, has rested by then */
+
+/* Nothing waits for tasks any more, and they go on. */
 void
-worker_bracket(struct worker *w, const struct proto_frame *request)
+worker_bracket_forget(struct worker *w)
+{
+	if (w->deferred.pending && w->op != NULL && w->op->wake >= 0)
+		(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, w->op->wake, NULL);
+	w->deferred = (struct deferred){0};
+	worker_tasks_go(w);
+}
+
+/* The loop serves on until the last turn has ended: what tasks ask of it is answered, and the clients of
+ * the loop wait for the change alone.  True: all rest, or it is over already. */
+static bool
+tasks_rest(struct bracket *b, const struct proto_frame *request)
+{
+	struct worker *w = b->w;
+	struct deferred *d = &w->deferred;
+	if (!b->step->suspends || relupd_is_gone(w) || proto_word_read(b->word) == PROTO_ABORT ||
+	    worker_tasks_rest(w))
+		return true;
+	if (d->pending)
+		return false;
+	*d = (struct deferred){.pending = true, .request = *request, .tell_at = rel_mono_now() + TELL_AFTER};
+	/* Read by nobody, and others may have written to it before: each write is an event. */
+	if (worker_loop_watch(w, b->op->wake, EPOLLIN | EPOLLET, SOURCE_WAKE) == 0)
+		return false;
+	worker_log(w, RELW_ERROR, "cannot watch for the end of a bracket: %s", strerror(errno));
+	decide(b, PROTO_ABORT);
+	return true;
+}
+
+/* relupd can name them, where its time to come to rest is over. */
+void
+worker_bracket_tick(struct worker *w, mono_ns_t now)
+{
+	struct deferred *d = &w->deferred;
+	if (!d->pending || d->told || d->tell_at > now)
+		return;
+	d->told = true;
+	json_t *list = json_array();
+	for (const struct task *t = w->tasks.list; list != NULL && t != NULL; t = t->next)
+		if (atomic_load(&t->pin) != NULL) {
+			json_t *h = worker_holder_json(w, t);
+			if (h != NULL)
+				(void)json_array_append_new(list, h);
+		}
+	worker_link_send(w, "unrest", json_pack("{s:I, s:I, s:o}", "operation",
+	    (json_int_t)d->request.operation, "step", (json_int_t)d->request.step, "holders", list));
+}
+
+void
+worker_bracket_resume(struct worker *w)
+{
+	if (!w->deferred.pending)
+		return;
+	struct proto_frame request = w->deferred.request;
+	worker_bracket(w, &request);
+	if (!w->deferred.pending)
+		worker_link_read_kept(w);
+}
+
+/* False: it waits for tasks. */
+static bool
+begin(struct worker *w, const struct proto_frame *request)
 {
 	struct bracket b = {.w = w, .op = w->op};
 	worker_trash_flush(w); /* still serving: not part of the rest */
@@ -251,29 +317,39 @@ worker_bracket(struct worker *w, const struct proto_frame *request)
 	    .rest_ns = rel_mono_now()};
 	if (b.op == NULL || (uint64_t)b.op->id != request->operation || b.op->loading) {
 		refuse(&b, "the operation is not prepared here");
-		return;
+		return true;
 	}
 	b.step = worker_op_step(b.op, request->step);
 	if (b.step == NULL) {
 		refuse(&b, "the operation has no such step here");
-		return;
+		return true;
 	}
 	bool undo = request->undo != 0;
 	bool stands = (b.step->state == STEP_COMMITTED) != undo;
 	if (!stands && w->gen != (undo ? b.step->after : b.step->before)) {
 		refuse(&b, "the step is out of order");
-		return;
+		return true;
 	}
 	/* Looked at here too: an adopt that failed half-way may have left numbers of other memory.
 	 */
 	struct rel_err err = REL_ERR_INIT;
 	if (worker_op_words(b.op, &err) != 0) {
 		refuse(&b, "the step's words are not in the memory");
-		return;
+		return true;
 	}
 	b.word = &b.op->memory.words[undo ? b.step->undo : b.step->up];
 	b.cell = &b.op->memory.cells[b.op->cell];
+	if (!stands && !tasks_rest(&b, request))
+		return false;
 	run(&b);
+	return true;
+}
+
+void
+worker_bracket(struct worker *w, const struct proto_frame *request)
+{
+	if (begin(w, request))
+		worker_bracket_forget(w);
 }
 
 /* Other workers' bids are events here as well.  Looked at here too: an adopt that failed half-way may have

@@ -13,25 +13,25 @@
 #include "worker/worker_priv.h"
 
 static bool
-slot_is(const struct slot_name *s, const char *module, const char *function)
+slot_is(const struct slot_name *s, const char *module, const char *function, bool task)
 {
-	if (strcmp(s->module, module) != 0 || (s->function == NULL) != (function == NULL))
+	if (s->task != task || strcmp(s->module, module) != 0 || (s->function == NULL) != (function == NULL))
 		return false;
 	return function == NULL || strcmp(s->function, function) == 0;
 }
 
 static int
-add_slot(struct worker *w, const char *module, const char *function)
+add_slot(struct worker *w, const char *module, const char *function, bool task)
 {
 	for (uint32_t i = 0; i < w->slot_count; i++)
-		if (slot_is(&w->slots[i], module, function))
+		if (slot_is(&w->slots[i], module, function, task))
 			return 0;
 	struct slot_name *v = reallocarray(w->slots, w->slot_count + 1u, sizeof(*v));
 	if (v == NULL)
 		return -1;
 	w->slots = v;
 	struct slot_name *s = &v[w->slot_count];
-	*s = (struct slot_name){0};
+	*s = (struct slot_name){.task = task};
 	snprintf(s->module, sizeof(s->module), "%s", module);
 	if (function != NULL && (s->function = strdup(function)) == NULL)
 		return -1;
@@ -44,24 +44,33 @@ add_slots(struct worker *w, const struct table *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct relw_module *m = t->e[i].obj->table;
-		if (m->handle_event != NULL && add_slot(w, m->name, NULL) != 0)
+		if (m->handle_event != NULL && add_slot(w, m->name, NULL, false) != 0)
 			return -1;
 		for (const struct relw_function *f = m->functions; f != NULL && f->name != NULL;
 		     f++)
-			if (f->event != NULL && add_slot(w, m->name, f->name) != 0)
+			if (add_slot(w, m->name, f->name, f->task != NULL) != 0)
 				return -1;
 	}
 	return 0;
 }
 
-static relw_event_fn *
-function_of(const struct relw_module *m, const char *name)
+static union slot_fn
+function_of(const struct relw_module *m, const struct slot_name *s)
 {
-	if (name == NULL)
-		return m->handle_event;
+	if (s->function == NULL)
+		return (union slot_fn){.event = m->handle_event};
 	for (const struct relw_function *f = m->functions; f != NULL && f->name != NULL; f++)
-		if (strcmp(f->name, name) == 0)
-			return f->event;
+		if (strcmp(f->name, s->function) == 0)
+			return s->task ? (union slot_fn){.task = f->task} : (union slot_fn){.event = f->event};
+	return (union slot_fn){.event = NULL};
+}
+
+const struct relw_state_type *
+worker_state_type(const struct relw_module *m, const char *name)
+{
+	for (const struct relw_state_type *t = m->state_types; t != NULL && t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t;
 	return NULL;
 }
 
@@ -77,14 +86,14 @@ worker_gen_index(const struct gen *g, const char *module)
 bool
 worker_gen_offers(const struct gen *g, uint32_t slot)
 {
-	return slot < g->slot_count && g->slots[slot].fn != NULL;
+	return slot < g->slot_count && g->slots[slot].fn.event != NULL;
 }
 
 int
-worker_slot_find(struct worker *w, const char *module, const char *function, uint32_t *ret)
+worker_slot_find(struct worker *w, const char *module, const char *function, bool task, uint32_t *ret)
 {
 	for (uint32_t i = 0; i < w->slot_count; i++) {
-		if (!slot_is(&w->slots[i], module, function))
+		if (!slot_is(&w->slots[i], module, function, task))
 			continue;
 		if (!worker_gen_offers(w->gen, i))
 			return -ENOENT;
@@ -150,7 +159,7 @@ make_slots(struct worker *w, struct gen *g)
 		int at = worker_gen_index(g, w->slots[i].module);
 		if (at < 0)
 			continue;
-		g->slots[i].fn = function_of(g->table.e[at].obj->table, w->slots[i].function);
+		g->slots[i].fn = function_of(g->table.e[at].obj->table, &w->slots[i]);
 		g->slots[i].rw = &g->views[at]->pub;
 	}
 }
@@ -184,6 +193,56 @@ worker_gen_free(struct gen **gp)
 		return;
 	struct rel_arena *arena = g->arena;
 	rel_arena_free(&arena);
+}
+
+/* ------------------------------------------------------------------ the end of one */
+static bool
+is_pinned(const struct worker *w, const struct gen *g)
+{
+	for (struct task *t = w->tasks.list; t != NULL; t = t->next)
+		if (atomic_load(&t->pin) == g)
+			return true;
+	return false;
+}
+
+/* Nothing begins in it any more; it goes when the last turn that pins it has ended. */
+void
+worker_gen_retire(struct worker *w, struct gen **gp)
+{
+	struct gen *g = *gp;
+	*gp = NULL;
+	if (g == NULL || !is_pinned(w, g)) {
+		worker_gen_free(&g);
+		return;
+	}
+	g->next_retired = w->retired;
+	w->retired = g;
+	worker_tasks_watch(w);
+}
+
+/* True where one went. */
+static bool
+free_unpinned(struct worker *w)
+{
+	bool any = false;
+	for (struct gen **at = &w->retired; *at != NULL;) {
+		struct gen *g = *at;
+		if (is_pinned(w, g)) {
+			at = &g->next_retired;
+			continue;
+		}
+		*at = g->next_retired;
+		worker_gen_free(&g);
+		any = true;
+	}
+	return any;
+}
+
+void
+worker_gen_sweep(struct worker *w)
+{
+	if (free_unpinned(w))
+		worker_purge_again(w);
 }
 
 /* Only the callback module's functions are handed the state: it is nobody else's. */

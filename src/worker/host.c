@@ -22,7 +22,6 @@ struct saved {
 struct relw_host {
 	struct worker w;
 	unsigned flags;
-	pthread_t thread;             /* that opened it */
 	bool inside;                  /* a call that runs module code has not returned */
 	struct saved saved;
 };
@@ -78,11 +77,13 @@ static void
 fini(struct worker *w)
 {
 	worker_rehearse_drop(w);
+	worker_asks_drop(w);
 	worker_op_end(w, false, NULL);
 	worker_trash_flush(w);
 	worker_gen_free(&w->gen);
 	worker_purge_mark_all(w, false);
 	(void)worker_purge_sweep(w, NULL);
+	worker_tasks_fini(w);
 	while (w->objects != NULL) {
 		struct object *o = w->objects;
 		w->objects = o->next;
@@ -120,7 +121,8 @@ take_process(struct relw_host *h, struct rel_err *err)
 static int
 set_up(struct worker *w, const char *path, bool sigterm, struct rel_err *err)
 {
-	if (worker_loop_init(w, sigterm, err) != 0 || worker_link_init(w, path, err) != 0)
+	if (worker_loop_init(w, sigterm, err) != 0 || worker_tasks_init(w, err) != 0 ||
+	    worker_link_init(w, path, err) != 0)
 		return -1;
 	worker_loop_arm(w, true);
 	return 0;
@@ -134,10 +136,10 @@ open_host(char **argv, unsigned flags, struct relw_host **ret, struct rel_err *e
 		return rel_err_nomem(err);
 	struct worker *w = &h->w;
 	w->magic = WORKER_MAGIC;
-	w->epfd = w->timerfd = w->sigfd = w->link.dirfd = w->link.sock = -1;
+	w->epfd = w->timerfd = w->sigfd = w->tasks.news = w->link.dirfd = w->link.sock = -1;
 	w->name = argv[2];
 	h->flags = flags;
-	h->thread = pthread_self();
+	w->thread = pthread_self();
 	bool taken = take_process(h, err) == 0;
 	if (taken && set_up(w, argv[1], (flags & RELW_HOST_PROCESS) != 0, err) == 0) {
 		*ret = h;
@@ -168,7 +170,7 @@ relw_open(int argc, char **argv, unsigned flags, struct relw_host **ret)
 static int
 usable(const struct relw_host *h)
 {
-	if (!pthread_equal(h->thread, pthread_self()))
+	if (!pthread_equal(h->w.thread, pthread_self()))
 		return -EPERM;
 	return h->inside ? -EDEADLK : 0;
 }
@@ -202,6 +204,17 @@ relw_stop_host(struct relw_host *h, const char *reason)
 	worker_loop_arm(&h->w, true);
 }
 
+/* terminate() does not wait for one that does not end: see leave_threads(). */
+static void
+end_tasks(struct worker *w)
+{
+	if (worker_tasks_end(w, WORKER_TASKS_END))
+		return;
+	const struct task *t = w->tasks.list;
+	worker_log(w, RELW_WARNING, "%zu task%s not end when told to, %s/%jd among them", w->tasks.count,
+	    w->tasks.count == 1 ? " does" : "s do", w->slots[t->slot].function, (intmax_t)t->id);
+}
+
 static void
 end_job(struct worker *w)
 {
@@ -210,6 +223,24 @@ end_job(struct worker *w)
 	const struct relw_module *m = w->gen->table.e[0].obj->table;
 	if (m->terminate != NULL)
 		m->terminate(&w->gen->views[0]->pub, w->gen->state, w->reason);
+}
+
+/* A constructor of new code may hang, and a task may never end: what they use cannot be freed.  Who ends does
+ * not wait; a host that lives on does, for tasks in here and for the constructor in fini(). */
+static void
+leave_threads(struct relw_host *h)
+{
+	struct worker *w = &h->w;
+	bool loading = w->op != NULL && w->op->loading;
+	if ((h->flags & RELW_HOST_PROCESS) == 0) {
+		while (!worker_tasks_end(w, WORKER_TASKS_END))
+			continue;
+		return;
+	}
+	if (loading)
+		pthread_detach(w->op->thread);
+	if (loading || w->tasks.list != NULL)
+		_exit(w->status);
 }
 
 RELW_EXPORT int
@@ -224,13 +255,9 @@ relw_close(struct relw_host **host)
 		return rc;
 	h->inside = true;
 	worker_loop_stop(w, 0, "shutdown");
+	end_tasks(w);
 	end_job(w);
-	/* A constructor of new code may hang: what it uses cannot be freed, and who ends does not wait.  A host
-	 * that lives on cannot be ended, and waits in fini(). */
-	if ((h->flags & RELW_HOST_PROCESS) != 0 && w->op != NULL && w->op->loading) {
-		pthread_detach(w->op->thread);
-		_exit(w->status);
-	}
+	leave_threads(h);
 	fini(w);
 	return_signals(h);
 	rc = w->status;

@@ -62,6 +62,9 @@ worker_link_lost(struct worker *w)
 	if (w->op != NULL)
 		w->op->answer = false; /* who asked is gone; a new one adopts and asks again */
 	worker_begin_forget(w); /* nor is begun what it bade */
+	worker_asks_drop(w);
+	if (w->deferred.pending)
+		worker_tasks_poke(w); /* it is over */
 	if (!w->job)
 		worker_loop_stop(w, 0, "shutdown");
 	retry(l);

@@ -8,6 +8,7 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/api.c \
 	src/worker/bracket.c \
 	src/worker/gen.c \
+	src/worker/holders.c \
 	src/worker/host.c \
 	src/worker/link.c \
 	src/worker/loop.c \
@@ -20,6 +21,7 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/rehearse.c \
 	src/worker/start.c \
 	src/worker/table.c \
+	src/worker/task.c \
 	src/worker/timer.c \
 	src/worker/txn.c
 

@@ -177,6 +177,8 @@ on_timer(struct worker *w)
 	w->armed = WORKER_NEVER;
 	mono_ns_t now = rel_mono_now();
 	worker_link_tick(w, now);
+	worker_bracket_tick(w, now);
+	worker_ask_look(w);
 	worker_rehearse_tick(w, now);
 	worker_timer_run(w);
 }
@@ -218,6 +220,12 @@ handle(struct worker *w, const struct epoll_event *ev)
 	case SOURCE_CHILD:
 		worker_rehearse_reap(w);
 		break;
+	case SOURCE_TASKS:
+		worker_tasks_event(w);
+		break;
+	case SOURCE_WAKE:
+		worker_bracket_resume(w);
+		break;
 	}
 }
 
@@ -253,6 +261,10 @@ worker_loop_arm(struct worker *w, bool idle)
 		at = w->link.retry_at;
 	if (w->rehearsal != NULL && w->rehearsal->deadline < at)
 		at = w->rehearsal->deadline;
+	if (w->asks != NULL && worker_ask_next(w) < at)
+		at = worker_ask_next(w);
+	if (w->deferred.pending && !w->deferred.told && w->deferred.tell_at < at)
+		at = w->deferred.tell_at;
 	if (trash < at)
 		at = trash;
 	if (w->stopping)

@@ -82,6 +82,7 @@ static const struct {
     {"adopt", true, worker_adopt},
     {"finish", true, on_finish},
     {"call", true, on_call},
+    {"ask", true, worker_ask},
     {"stop", false, on_stop},
 };
 

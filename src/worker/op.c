@@ -118,11 +118,11 @@ parse_step(json_t *o, struct rel_arena *arena, struct step *s, struct rel_err *e
 {
 	json_error_t je;
 	json_int_t number, up, undo;
-	int self;
+	int self, suspends = 0;
 	json_t *loads = NULL, *changes = NULL, *back = NULL;
-	if (json_unpack_ex(o, &je, 0, "{s:I, s:I, s:I, s:b, s?o, s?o, s?o}", "step", &number, "up",
-		&up, "undo", &undo, "self", &self, "loads", &loads, "changes", &changes,
-		"undo_changes", &back) != 0)
+	if (json_unpack_ex(o, &je, 0, "{s:I, s:I, s:I, s:b, s?b, s?o, s?o, s?o}", "step", &number, "up",
+		&up, "undo", &undo, "self", &self, "suspends", &suspends, "loads", &loads, "changes",
+		&changes, "undo_changes", &back) != 0)
 		return shape(err, "a step of the message", &je);
 	if (number < 0 || number > UINT32_MAX || up < 0 || up > UINT32_MAX || undo < 0 ||
 	    undo > UINT32_MAX)
@@ -132,6 +132,7 @@ parse_step(json_t *o, struct rel_arena *arena, struct step *s, struct rel_err *e
 	s->up = (uint32_t)up;
 	s->undo = (uint32_t)undo;
 	s->self = self != 0;
+	s->suspends = suspends != 0;
 	if (parse_loads(loads, arena, s, err) != 0 ||
 	    parse_changes(changes, arena, &s->changes, err) != 0)
 		return -1;
@@ -176,27 +177,35 @@ worker_op_parse(json_t *body, struct op **ret, struct rel_err *err)
 	op->message = json_incref(body);
 	op->memory.memfd = op->wake = op->begin = op->done = -1;
 	if (parse_op(op, body, err) != 0) {
-		worker_op_free(&op, NULL);
+		worker_op_free(NULL, &op);
 		return -1;
 	}
 	*ret = op;
 	return 0;
 }
 
-/* `keep`: the generation that stays, being the current one. */
+/* But the current one: it stays. */
+static void
+drop_gen(struct worker *w, struct gen *g)
+{
+	if (g != NULL && g != w->gen)
+		worker_gen_retire(w, &g);
+}
+
+/* `w` may be NULL where no generation was made yet. */
 void
-worker_op_free(struct op **opp, const struct gen *keep)
+worker_op_free(struct worker *w, struct op **opp)
 {
 	struct op *op = *opp;
 	*opp = NULL;
 	if (op == NULL)
 		return;
-	if (op->step_count > 0 && op->steps[0].before != keep)
-		worker_gen_free(&op->steps[0].before);
-	for (size_t i = 0; i < op->step_count; i++)
-		if (op->steps[i].after != op->steps[i].before && op->steps[i].after != keep &&
+	if (w != NULL && op->step_count > 0)
+		drop_gen(w, op->steps[0].before);
+	for (size_t i = 0; w != NULL && i < op->step_count; i++)
+		if (op->steps[i].after != op->steps[i].before &&
 		    (i == 0 || op->steps[i].after != op->steps[i - 1].after))
-			worker_gen_free(&op->steps[i].after);
+			drop_gen(w, op->steps[i].after);
 	proto_decision_fini(&op->memory);
 	rel_fd_close(&op->wake);
 	rel_fd_close(&op->done);

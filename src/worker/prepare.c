@@ -208,20 +208,23 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 	if (w->gen == NULL)
 		return;
 	worker_trash_flush(w);
-	worker_purge_mark_all(w, false);
-	for (struct object *o = w->objects; o != NULL && !confirmed; o = o->next)
-		o->mark = !o->fresh;
-	worker_purge_mark(w->gen);
+	worker_bracket_forget(w);
 	while (op != NULL && op->opened != NULL) { /* a load that failed, or was not waited for */
 		struct object *o = op->opened;
 		op->opened = o->next;
 		worker_object_free(&o);
 	}
 	worker_begin_forget(w);
-	worker_op_free(&w->op, w->gen);
+	worker_op_free(w, &w->op); /* before the marks: it retires what turns still pin */
+	worker_purge_mark_all(w, false);
+	for (struct object *o = w->objects; o != NULL && !confirmed; o = o->next)
+		o->mark = !o->fresh;
+	worker_purge_mark_used(w);
 	(void)worker_purge_sweep(w, unmappable);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
 		o->fresh = false;
+	w->purge_wanted |= confirmed;
+	worker_purge_again(w);
 }
 
 void

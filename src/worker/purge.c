@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Unmapping old code.  Registrations name slots, never code, and the loop thread is here, not in a
- * module; so what no generation and no trash needs is not in use.  Whether dlclose really unmapped
+ * Unmapping old code.  Registrations name slots, never code, the loop thread is here, not in a module,
+ * and a task's turn pins its generation; so what no generation and no trash needs is not in use.  Whether dlclose really unmapped
  * it is looked up in /proc/self/maps; what stays is reported, never called purged.  The range of
  * what went is kept closed for a while: a pointer left behind then meets a fault, not other code.
  */
@@ -89,11 +89,19 @@ worker_purge_mark_all(struct worker *w, bool mark)
 		o->mark = mark;
 }
 
-void
-worker_purge_mark(const struct gen *g)
+static void
+mark(const struct gen *g)
 {
 	for (size_t i = 0; i < g->table.n; i++)
 		g->table.e[i].obj->mark = true;
+}
+
+void
+worker_purge_mark_used(struct worker *w)
+{
+	mark(w->gen);
+	for (const struct gen *g = w->retired; g != NULL; g = g->next_retired)
+		mark(g);
 }
 
 static void
@@ -114,6 +122,7 @@ worker_purge_sweep(struct worker *w, json_t *unmappable)
 		const char *reason = NULL;
 		if (o->mark || (reason = unmap(w, o)) != NULL) {
 			if (reason != NULL) {
+				o->stays = reason;
 				report(unmappable, o, reason);
 				stays = stays != NULL ? stays : o;
 			}
@@ -126,6 +135,16 @@ worker_purge_sweep(struct worker *w, json_t *unmappable)
 }
 
 static bool
+is_held(const struct worker *w, const struct object *o)
+{
+	for (const struct gen *g = w->retired; g != NULL; g = g->next_retired)
+		for (size_t i = 0; i < g->table.n; i++)
+			if (g->table.e[i].obj == o)
+				return true;
+	return false;
+}
+
+static bool
 is_loaded(const struct op *op, const char *module)
 {
 	for (size_t i = 0; i < op->step_count; i++)
@@ -133,6 +152,37 @@ is_loaded(const struct op *op, const char *module)
 			if (strcmp(op->steps[i].loads[k], module) == 0)
 				return true;
 	return false;
+}
+
+/* Neither current nor wanted, while the one that is wanted is a further one. */
+bool
+worker_in_the_way(const struct worker *w, const struct object *o, const char *digest)
+{
+	int at = worker_gen_index(w->gen, o->module);
+	return at >= 0 && w->gen->table.e[at].obj != o && strcmp(digest, o->digest) != 0 &&
+	    strcmp(digest, w->gen->table.e[at].obj->digest) != 0;
+}
+
+/* Who keeps it; the first, and how many more. */
+static int
+blocked_by_turns(const struct worker *w, const struct object *o, struct rel_err *err)
+{
+	const struct task *first = NULL;
+	size_t n = 0;
+	for (const struct gen *g = w->retired; g != NULL; g = g->next_retired)
+		for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {
+			if (atomic_load(&t->pin) != g)
+				continue;
+			first = first != NULL ? first : t;
+			n++;
+		}
+	if (first == NULL)
+		return rel_err_set(err, REL_E_BLOCKED, "module %s: the old version %s is still in use", o->module,
+		    o->table->vsn);
+	return rel_err_set(err, REL_E_BLOCKED,
+	    "module %s: the old version %s is still held by task %s/%jd (thread %d)%s", o->module, o->table->vsn,
+	    w->slots[first->slot].function, (intmax_t)first->id, atomic_load(&first->tid),
+	    n > 1 ? " and others" : "");
 }
 
 /* Two versions of a module at most: an old one makes room for a third before that is opened. */
@@ -143,12 +193,11 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
 		const struct modrec *m =
 		    worker_modrec_find(op->modules, op->module_count, o->module);
-		int at = worker_gen_index(w->gen, o->module);
-		bool current = at >= 0 && w->gen->table.e[at].obj == o;
-		/* In the way: neither current nor wanted, while the one wanted is a further one. */
-		o->mark = current || at < 0 || m == NULL || !is_loaded(op, o->module) ||
-			  strcmp(m->digest, o->digest) == 0 ||
-			  strcmp(m->digest, w->gen->table.e[at].obj->digest) == 0;
+		bool goes = m != NULL && is_loaded(op, o->module) && worker_in_the_way(w, o, m->digest);
+		o->mark = false;
+		if (goes && is_held(w, o))
+			return blocked_by_turns(w, o, err);
+		o->mark = !goes;
 	}
 	const struct object *o = worker_purge_sweep(w, NULL);
 	if (o == NULL)
@@ -159,14 +208,57 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 	    (o->table->flags & RELW_PINNED) != 0 ? ": it declares itself pinned" : "");
 }
 
+/* What was confirmed away and is held no more goes now. */
+void
+worker_purge_again(struct worker *w)
+{
+	size_t before = 0, after = 0;
+	if (!w->purge_wanted || w->op != NULL || w->gen == NULL)
+		return;
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		before++;
+	worker_trash_flush(w);
+	worker_purge_mark_all(w, false);
+	worker_purge_mark_used(w);
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		o->mark |= o->stays != NULL; /* asked once: dlclose() would say the same again */
+	(void)worker_purge_sweep(w, NULL);
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		after++;
+	w->purge_wanted = w->retired != NULL;
+	if (after < before)
+		worker_link_send(w, "loaded", json_pack("{s:o}", "modules", worker_modules_json(w)));
+}
+
+static size_t
+held_by(const struct worker *w, const struct object *o)
+{
+	size_t n = o->stays != NULL;
+	for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {
+		const struct gen *g = atomic_load(&t->pin);
+		int at = g != NULL && g != w->gen ? worker_gen_index(g, o->module) : -1;
+		n += at >= 0 && g->table.e[at].obj == o;
+	}
+	return n;
+}
+
 static json_t *
 old_json(const struct worker *w, const struct object *current)
 {
 	for (const struct object *o = w->objects; o != NULL; o = o->next)
 		if (o != current && !o->fresh && strcmp(o->module, current->module) == 0)
-			return json_pack("{s:s, s:s, s:s}", "version", o->version, "vsn",
-			    o->table->vsn, "digest", o->digest);
+			return json_pack("{s:s, s:s, s:s, s:I}", "version", o->version, "vsn",
+			    o->table->vsn, "digest", o->digest, "held_by", (json_int_t)held_by(w, o));
 	return json_null();
+}
+
+static bool
+offers_tasks(const struct relw_module *m)
+{
+	for (const struct relw_function *f = m->functions; f != NULL && f->name != NULL; f++)
+		if (f->task != NULL)
+			return true;
+	return false;
 }
 
 json_t *
@@ -176,10 +268,10 @@ worker_modules_json(const struct worker *w)
 	for (size_t i = 0; a != NULL && i < w->gen->table.n; i++) {
 		const struct entry *e = &w->gen->table.e[i];
 		if (json_array_append_new(
-			a, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "module", e->obj->module,
+			a, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "module", e->obj->module,
 			       "application", e->application, "version", e->version, "vsn",
-			       e->obj->table->vsn, "digest", e->obj->digest, "old",
-			       old_json(w, e->obj))) != 0) {
+			       e->obj->table->vsn, "digest", e->obj->digest, "tasks",
+			       offers_tasks(e->obj->table), "old", old_json(w, e->obj))) != 0) {
 			json_decref(a);
 			a = NULL;
 		}

@@ -11,8 +11,10 @@
  * static, no pointer to its code or its string literals in memory that outlives a callback.  State
  * hangs on the pointer that init() returns and that every callback is handed.
  *
- * Threads: every callback runs on the worker's loop thread; every relw_* call but those for hosts, at
- * the end, is made from inside a callback, with the `struct relw *` that this callback was handed.
+ * Threads: every callback runs on the worker's loop thread, but for task functions, each of which runs
+ * on the thread of its task; every relw_* call, but those for hosts at the end, is made from inside one
+ * of these functions, with the `struct relw *` that it was handed.  Which calls a task may make is said
+ * with each; the others answer -EPERM there, as they do on a thread that the runtime does not know.
  * Units: durations are nanoseconds.  Texts are UTF-8 and end in NUL.
  * Errors: calls return 0 (or a value > 0) or a negative errno.
  */
@@ -53,22 +55,41 @@ struct relw {
 #define RELW_CALLEE(self, i) ((self)->link[i].rw)
 
 /* ------------------------------------------------------------------ events */
-enum relw_event_type { RELW_EVENT_FD = 1, RELW_EVENT_TIMER = 2 };
+enum relw_event_type { RELW_EVENT_FD = 1, RELW_EVENT_TIMER = 2, RELW_EVENT_CALL = 3 };
 
 struct relw_event {
 	enum relw_event_type type;
 	int fd;                       /* RELW_EVENT_FD */
 	uint32_t events;              /* RELW_EVENT_FD: EPOLLIN, EPOLLOUT, EPOLLHUP … as epoll says */
 	int64_t timer;                /* RELW_EVENT_TIMER: its id */
-	uint64_t key;                 /* what the registration was given */
+	uint64_t key;                 /* what the registration, or relw_call(), was given */
 };
 
 /* `state`: what init() returned, in the callback module; NULL in modules that it imports, which go
  * by their keys. */
 typedef void relw_event_fn(struct relw *rw, void *state, const struct relw_event *event);
 
-/* A task function (threads of module code).  Reserved: this runtime starts no tasks yet. */
+/* ------------------------------------------------------------------ tasks
+ * A task is a thread that runs a named function turn by turn.  To return is the external call: the next
+ * turn runs the version of the code that is current then, with the same state, or with the one that was
+ * made of it meanwhile.  While a turn lasts, the code it began in stays mapped, and an `update` of that
+ * code waits for its end: so a turn that waits for something waits in relw_task_wait(), and a long one
+ * looks at relw_task_due().
+ *
+ * A task touches its own state only; the loop's state belongs to the loop, and is reached by relw_call().
+ *
+ * A state type of the same name as the task function, where the module declares one, is the type of the
+ * task's state: its convert() is the task's code_change, its discard() frees the state after the last turn. */
+enum relw_turn { RELW_AGAIN = 0, RELW_DONE = 1 };
+
+/* RELW_AGAIN: another turn; RELW_DONE: it was the last one; < 0: the last one too, and it goes to the log. */
 typedef int relw_task_fn(struct relw *rw, void *task_state);
+
+enum relw_due {
+	RELW_NOT_DUE = 0,
+	RELW_DUE = 1,                 /* newer code waits, or a change of code: return RELW_AGAIN soon */
+	RELW_CANCELLED = 2,           /* nobody wants it any more: close what it holds and return RELW_DONE */
+};
 
 /* ------------------------------------------------------------------ code change */
 enum relw_mode { RELW_UP = 1, RELW_DOWN = 2 };
@@ -200,9 +221,14 @@ struct relw_api {
 	int (*txn_convert)(struct relw *, const char *module, const char *type, void *old, void **ret_new);
 	int (*txn_rebind_fd)(struct relw *, int fd, uint64_t key);
 	int (*txn_rebind_timer)(struct relw *, int64_t timer, uint64_t key);
+	int64_t (*task_start)(struct relw *, const char *function, void *task_state);
+	int (*task_cancel)(struct relw *, int64_t task);
+	int (*task_due)(struct relw *);
+	int (*task_wait)(struct relw *, int fd, uint32_t events, int64_t timeout);
+	int (*call)(struct relw *, const char *function, uint64_t key);
 };
 
-/* A line into the worker's log (ROOT/log/). */
+/* A line into the worker's log (ROOT/log/).  Tasks too. */
 __attribute__((format(printf, 3, 4))) static inline void
 relw_log(struct relw *rw, enum relw_level level, const char *fmt, ...)
 {
@@ -212,7 +238,7 @@ relw_log(struct relw *rw, enum relw_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* "application/child/index"; valid as long as the worker lives. */
+/* "application/child/index"; valid as long as the worker lives.  Tasks too. */
 static inline const char *
 relw_worker(struct relw *rw)
 {
@@ -315,6 +341,47 @@ relw_stop(struct relw *rw, const char *reason)
 	rw->api->stop(rw, reason);
 }
 
+/* Starts a task of the calling module; `function` names one with a `task` in its table.  Returns its id
+ * > 0; -ENOENT: no such function; -EAGAIN: too many tasks or threads.  The state becomes the task's. */
+static inline int64_t
+relw_task_start(struct relw *rw, const char *function, void *task_state)
+{
+	return rw->api->task_start(rw, function, task_state);
+}
+
+/* Asks a task to end: relw_task_due() tells it RELW_CANCELLED, and it is given turns until it returns
+ * RELW_DONE.  Does not wait.  -ENOENT: it has ended. */
+static inline int
+relw_task_cancel(struct relw *rw, int64_t task)
+{
+	return rw->api->task_cancel(rw, task);
+}
+
+/* Tasks only: enum relw_due.  Cheap: a few loads. */
+static inline int
+relw_task_due(struct relw *rw)
+{
+	return rw->api->task_due(rw);
+}
+
+/* Tasks only: waits for `events` of a descriptor (EPOLLIN, EPOLLOUT …; fd -1: for the time alone), at most
+ * `timeout` ns (< 0: for ever), and no longer than until the task is due.  Returns the events that came,
+ * 0: the time is over, -ECANCELED: relw_task_due() says why; else a negative errno. */
+static inline int
+relw_task_wait(struct relw *rw, int fd, uint32_t events, int64_t timeout)
+{
+	return rw->api->task_wait(rw, fd, events, timeout);
+}
+
+/* Tasks only: has the loop run an event function of the calling module, in the version that is current
+ * there, with a RELW_EVENT_CALL of this key, and waits until it has.  0; -ENOENT: no such function.
+ * While code is changed the call waits. */
+static inline int
+relw_call(struct relw *rw, const char *function, uint64_t key)
+{
+	return rw->api->call(rw, function, key);
+}
+
 /* Says why init(), handle_call(), code_change() or convert() fails; returns -1, to be returned. */
 __attribute__((format(printf, 2, 3))) static inline int
 relw_refuse(struct relw *rw, const char *fmt, ...)
@@ -392,8 +459,8 @@ void relw_stop_host(struct relw_host *host, const char *reason);
 
 /* terminate(), where the worker has not failed to start; then frees everything, sets *host to NULL and
  * returns the status that the process is to exit with.  Poll the descriptor no more before.  One that has not
- * ended ends by it, for reason "shutdown".  New code that is being loaded just then is waited for; with
- * RELW_HOST_PROCESS the process ends there instead, by _exit(2).
+ * ended ends by it, for reason "shutdown".  New code that is being loaded just then, and tasks that do
+ * not end, are waited for; with RELW_HOST_PROCESS the process ends there instead, by _exit(2).
  * -EDEADLK, -EPERM: as relw_dispatch().  *host NULL: 0. */
 int relw_close(struct relw_host **host);
 

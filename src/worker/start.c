@@ -75,7 +75,10 @@ open_table(struct worker *w, const char *module, json_t *modules, struct rel_err
 	l.modules = v;
 	int rc = worker_table_next(&l, module, &none, NULL, 0, &t, err);
 	w->objects = l.opened;
-	return rc != 0 ? -1 : worker_gen_new(w, &t, &w->gen, err);
+	if (rc != 0 || worker_gen_new(w, &t, &w->gen, err) != 0)
+		return -1;
+	worker_tasks_current(w, w->gen); /* init() may start tasks */
+	return 0;
 }
 
 static int
@@ -83,6 +86,7 @@ call_init(struct worker *w, struct rel_err *err)
 {
 	const struct relw_module *m = w->gen->table.e[0].obj->table;
 	void *state = NULL;
+	w->thread = pthread_self();
 	w->refusal[0] = '\0';
 	if (m->init(&w->gen->views[0]->pub, &state) != 0)
 		return rel_err_set(err, REL_E_START_FAILED, "init of %s %s failed: %s", m->name,

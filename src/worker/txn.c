@@ -62,15 +62,6 @@ find_change(const struct changes *c, const char *module)
 	return NULL;
 }
 
-static const struct relw_state_type *
-find_type(const struct relw_module *m, const char *name)
-{
-	for (const struct relw_state_type *t = m->state_types; t != NULL && t->name != NULL; t++)
-		if (strcmp(t->name, name) == 0)
-			return t;
-	return NULL;
-}
-
 /* ------------------------------------------------------------------ before anything is called */
 static bool
 converts(const struct relw_module *m)
@@ -103,6 +94,15 @@ check_changes(
 	return PROTO_OK;
 }
 
+static bool
+is_task_state(const struct relw_module *m, const char *type)
+{
+	for (const struct relw_function *f = m->functions; f != NULL && f->name != NULL; f++)
+		if (f->task != NULL && strcmp(f->name, type) == 0)
+			return true;
+	return false;
+}
+
 /* A layout that changes without a code_change would hand new code an old state. */
 static enum proto_built_code
 check_layout(const struct object *from, const struct object *to, const struct change *change,
@@ -111,10 +111,11 @@ check_layout(const struct object *from, const struct object *to, const struct ch
 	const struct relw_state_type *t = to->table->state_types;
 	bool is_root = strcmp(to->module, root_module) == 0;
 	for (size_t i = 0; t != NULL && t[i].name != NULL; i++) {
-		const struct relw_state_type *was = find_type(from->table, t[i].name);
+		const struct relw_state_type *was = worker_state_type(from->table, t[i].name);
 		if (was == NULL || was->version == t[i].version)
 			continue;
-		if (root == NULL) {
+		bool own = change != NULL && is_task_state(to->table, t[i].name); /* the runtime converts it */
+		if (root == NULL && !own) {
 			fail(f, PROTO_REFUSED, to->module,
 			    "module %s %s → %s: state type '%s' version %u → %u, and the script has no "
 			    "code_change of %s",
@@ -146,8 +147,8 @@ check_slots(const struct worker *w, const struct gen *to, struct fail *f)
 			continue;
 		const struct object *o = object_in(to, s->module);
 		fail(f, PROTO_REFUSED, s->module,
-		    "%u registrations name function '%s' of module %s, which %s%s does not offer",
-		    s->used, s->function != NULL ? s->function : "handle_event", s->module,
+		    "%u %s name function '%s' of module %s, which %s%s does not offer",
+		    s->used, s->task ? "tasks" : "registrations", s->function != NULL ? s->function : "handle_event", s->module,
 		    o != NULL ? "its version " : "the release", o != NULL ? o->table->vsn : "");
 		return hint(f, "keep a function of that name as long as a state may have registered it");
 	}
@@ -317,8 +318,8 @@ run_convert(
 	const struct object *was = from->entry->obj, *is = to->entry->obj;
 	const struct change *c = find_change(t->changes, is->module);
 	bool up = (c != NULL ? c : t->change)->mode == RELW_UP;
-	const struct relw_state_type *from_type = find_type(was->table, type);
-	const struct relw_state_type *to_type = find_type(is->table, type);
+	const struct relw_state_type *from_type = worker_state_type(was->table, type);
+	const struct relw_state_type *to_type = worker_state_type(is->table, type);
 	if (from_type == NULL || to_type == NULL)
 		return no_part(t, -ENOENT, is->module, type, "version %s has no such state type (ENOENT)",
 		    (from_type == NULL ? was : is)->table->vsn);
@@ -409,6 +410,48 @@ judge_code_change(struct txn *t, const struct relw_module *m, int rc, void *buil
 	return f->code;
 }
 
+/* The state of a task is a part that its module owns.  None is in a turn that could use it: the step
+ * suspends, or it leaves the code as it is. */
+static int
+convert_task(struct txn *t, struct task *k)
+{
+	const struct slot_name *n = &t->w->slots[k->slot];
+	int from = worker_gen_index(t->from, n->module), to = worker_gen_index(t->to, n->module);
+	k->txn_state = k->state;
+	if (from < 0 || to < 0 || t->from->table.e[from].obj == t->to->table.e[to].obj)
+		return 0;
+	if (worker_state_type(t->from->table.e[from].obj->table, n->function) == NULL ||
+	    worker_state_type(t->to->table.e[to].obj->table, n->function) == NULL)
+		return 0; /* not one that the module declares */
+	if (find_change(t->changes, n->module) == NULL && t->change == NULL)
+		return 0; /* its layout is the same, see check_layout() */
+	forget_cause(t);
+	return run_convert(t, t->from->views[from], t->to->views[to], n->function, k->state, &k->txn_state);
+}
+
+static enum proto_built_code
+convert_tasks(struct txn *t)
+{
+	struct worker *w = t->w;
+	int rc = 0;
+	t->tasks = true;
+	for (struct task *k = w->tasks.list; k != NULL; k = k->next)
+		k->txn_state = k->state;
+	w->txn = t;
+	w->call = CALL_TXN;
+	for (struct task *k = w->tasks.list; k != NULL && rc == 0; k = k->next)
+		rc = convert_task(t, k);
+	w->call = CALL_PLAIN;
+	w->txn = NULL;
+	if (t->broken.code != PROTO_OK)
+		t->fail = t->broken;
+	else if (t->nomem)
+		fail(&t->fail, PROTO_NO_MEMORY, t->to->table.e[0].obj->module, "the states of tasks: out of memory");
+	else if (rc != 0)
+		t->fail = t->cause.fail;
+	return t->fail.code;
+}
+
 static enum proto_built_code
 run_code_change(struct txn *t, const struct change *c)
 {
@@ -453,7 +496,11 @@ worker_txn_build(struct txn *t)
 	const struct change *c = find_change(t->changes, t->to->table.e[0].obj->module);
 	/* Where the code is the new one already, so is the state.  A callback module that stays while one
 	 * below it changes still converts that one's parts. */
-	return c != NULL && !same_code(t->from, t->to) ? run_code_change(t, c) : PROTO_OK;
+	if (same_code(t->from, t->to))
+		return PROTO_OK;
+	if (c != NULL && run_code_change(t, c) != PROTO_OK)
+		return t->fail.code;
+	return t->changes->n > 0 && t->w->tasks.list != NULL ? convert_tasks(t) : PROTO_OK;
 }
 
 /* ------------------------------------------------------------------ the two ends */
@@ -522,8 +569,11 @@ worker_txn_commit(struct txn *t)
 	    .since = rel_mono_now()};
 	worker_gen_set_state(t->to, t->state);
 	w->gen = t->to;
+	for (struct task *k = t->tasks ? w->tasks.list : NULL; k != NULL; k = k->next)
+		k->state = k->txn_state;
 	rekey(t, true);
 	rebind(t);
+	worker_tasks_current(w, t->to);
 	t->parts = NULL;
 }
 

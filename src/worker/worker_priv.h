@@ -3,6 +3,8 @@
  * the other); everything hangs on it, nothing is global.  Loop thread only, but for worker_load(),
  * which prepare runs on a thread of its own.
  *
+ * Tasks are threads too: they run module code, and share with the loop what struct tasks says.
+ *
  * The words used here:
  *   object      one mapped version of a module (a .so), known by its digest
  *   table       the modules a worker uses, [0] is its callback module, each with its object
@@ -23,6 +25,8 @@
 
 #define WORKER_MAGIC    0x776f726bu
 #define WORKER_TOMBS    64   /* unmapped ranges kept closed, the oldest is given up first */
+#define WORKER_TASKS    16384 /* at once */
+#define WORKER_TASKS_END (2 * DUR_S) /* of a worker that ends: tasks have ended by then */
 #define WORKER_MODULES  256  /* modules one worker may use */
 #define WORKER_STEPS    1024 /* steps of one operation: hello names each of them */
 #define WORKER_NEVER    INT64_MAX
@@ -43,6 +47,7 @@ struct object {
 	uintptr_t lo, hi;             /* the mapped range */
 	bool fresh;                   /* opened by the operation that is going on */
 	bool mark;                    /* purge: stays */
+	const char *stays;            /* why it cannot be unmapped; NULL: not tried, or it is current */
 };
 
 struct entry {
@@ -62,9 +67,14 @@ struct view {
 	struct relw pub;              /* last: ends in the links */
 };
 
+union slot_fn {
+	relw_event_fn *event;
+	relw_task_fn *task;
+};
+
 /* One cache line holds two: the dispatch is a load of the generation, one of the slot, the call. */
 struct slot {
-	relw_event_fn *fn;            /* NULL: not offered by this generation */
+	union slot_fn fn;             /* NULL: not offered by this generation */
 	struct relw *rw;
 	void *state;
 	void *pad;
@@ -74,6 +84,7 @@ struct gen {
 	struct rel_arena *arena;      /* owns all of it */
 	struct table table;
 	struct view **views;          /* as table.e */
+	struct gen *next_retired;
 	void *state;
 	uint32_t slot_count;
 	struct slot slots[];          /* in place: one load less on the way to the function */
@@ -82,7 +93,8 @@ struct gen {
 struct slot_name {
 	char module[REL_NAME_MAX + 1];
 	char *function;               /* NULL: handle_event */
-	uint32_t used;                /* registrations that name it */
+	bool task;                    /* which of the two kinds of function */
+	uint32_t used;                /* registrations, or tasks, that name it */
 };
 
 /* Runs what a registration names, in the generation given (the current one). */
@@ -90,8 +102,62 @@ static inline void
 worker_dispatch_slot(const struct gen *g, uint32_t slot, const struct relw_event *event)
 {
 	const struct slot *s = &g->slots[slot];
-	s->fn(s->rw, s->state, event);
+	s->fn.event(s->rw, s->state, event);
 }
+
+/* ------------------------------------------------------------------ tasks */
+struct task {
+	struct task *next;
+	struct worker *w;
+	int64_t id;
+	uint32_t slot;
+	pthread_t thread;
+	void *state, *txn_state;      /* the turn's while it pins something, else the loop's */
+	_Atomic(struct gen *) pin;    /* what its turn runs in; NULL: between turns */
+	_Atomic uint64_t turn, asked; /* asked: the turn that was asked to end */
+	_Atomic int64_t since;        /* mono_ns_t: its turn's beginning */
+	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */
+	_Atomic bool cancelled, ended;
+	int rc;                       /* once ended */
+};
+
+struct task_call {                    /* on the stack of its caller, who waits */
+	struct task_call *next;
+	const char *module, *function;
+	uint64_t key;
+	int rc;
+	bool answered;
+	pthread_cond_t done;
+};
+
+struct tasks {
+	struct task *list;            /* the loop's */
+	size_t count;
+	int64_t last_id;
+	int news;                     /* eventfd: calls, ended tasks, and, if watched, ended turns */
+	bool ready;
+	_Atomic(struct gen *) gen;    /* in which the next turn runs */
+	_Atomic bool rest;            /* no turn begins */
+	_Atomic bool watched;
+	pthread_mutex_t lock;         /* of the rest */
+	pthread_cond_t go;
+	struct task_call *calls, **calls_end;
+};
+
+/* A bracket that is to begin when all tasks rest. */
+struct deferred {
+	bool pending, told;
+	struct proto_frame request;
+	mono_ns_t tell_at;            /* then relupd hears who keeps it waiting */
+};
+
+/* A question of relupd that is answered when turns have ended, or its time is over. */
+struct ask {
+	struct ask *next;
+	json_t *id, *body;            /* owned */
+	const struct ask_kind *kind;
+	mono_ns_t end;
+};
 
 /* ------------------------------------------------------------------ registrations */
 struct reg {                          /* by fd */
@@ -139,7 +205,7 @@ enum step_state { STEP_NONE, STEP_COMMITTED, STEP_ABORTED, STEP_UNDONE };
 
 struct step {
 	uint32_t number, up, undo;    /* words */
-	bool self;
+	bool self, suspends;          /* suspends: tasks rest too */
 	size_t load_count;
 	const char **loads;
 	struct changes changes, undo_changes;
@@ -219,6 +285,7 @@ struct txn {
 	struct part *parts;
 	size_t n, cap;
 	bool nomem;
+	bool tasks;                   /* their txn_state is set */
 	const char *forbidden;        /* the call it made and may not */
 	struct cause cause;
 	struct fail broken;           /* by a convert's mistake the change fails, whatever its caller returns */
@@ -285,6 +352,11 @@ struct worker {
 	struct timers timers;
 
 	struct gen *gen;              /* the current code */
+	struct gen *retired;          /* earlier ones that turns still pin */
+	struct tasks tasks;
+	struct deferred deferred;
+	struct ask *asks;
+	bool purge_wanted;            /* confirmed: what is not current goes as soon as nothing holds it */
 	struct object *objects;
 	struct slot_name *slots;
 	uint32_t slot_count;
@@ -294,6 +366,7 @@ struct worker {
 	} tombs[WORKER_TOMBS];
 	unsigned tomb_next;
 
+	pthread_t thread;             /* the loop's */
 	bool job;                     /* init() succeeded */
 	json_t *start;                /* the start message */
 	json_t *release;
@@ -319,6 +392,7 @@ struct worker {
 /* loop.c */
 enum worker_source {
 	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_BEGIN, SOURCE_REHEARSAL, SOURCE_CHILD,
+	SOURCE_TASKS, SOURCE_WAKE,
 };
 int worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err) RTE_MUST_CHECK; /* sigterm: it ends the worker */
 void worker_loop_fini(struct worker *w);
@@ -365,14 +439,45 @@ void worker_gen_free(struct gen **g);
 void worker_gen_set_state(struct gen *g, void *state);
 int worker_gen_index(const struct gen *g, const char *module); /* -1: not in it */
 bool worker_gen_offers(const struct gen *g, uint32_t slot);
+void worker_gen_retire(struct worker *w, struct gen **g); /* freed when no turn pins it */
+void worker_gen_sweep(struct worker *w);
+const struct relw_state_type *worker_state_type(const struct relw_module *m, const char *name);
 /* The slot of a function of a module; -ENOENT where the current generation offers none. */
-int worker_slot_find(struct worker *w, const char *module, const char *function, uint32_t *ret);
+int worker_slot_find(struct worker *w, const char *module, const char *function, bool task, uint32_t *ret);
+
+/* task.c */
+int worker_tasks_init(struct worker *w, struct rel_err *err) RTE_MUST_CHECK;
+void worker_tasks_fini(struct worker *w);
+struct task *worker_task_self(void);
+int64_t worker_task_start(struct worker *w, const char *module, const char *function, void *state);
+void worker_task_cancel(struct task *t);
+void worker_task_ask(struct task *t); /* to end its present turn */
+bool worker_task_stays(const struct task *t);
+int worker_task_due(const struct task *t);
+int worker_task_wait(struct task *t, int fd, uint32_t events, int64_t timeout);
+int worker_task_call(struct task *t, const char *module, const char *function, uint64_t key);
+bool worker_tasks_rest(struct worker *w); /* no turn begins any more; true: none lasts */
+void worker_tasks_go(struct worker *w);
+size_t worker_tasks_busy(const struct worker *w);
+void worker_tasks_watch(struct worker *w);
+void worker_tasks_wake(struct worker *w);
+void worker_tasks_poke(struct worker *w);
+void worker_tasks_current(struct worker *w, struct gen *g); /* the next turns run in it */
+void worker_tasks_event(struct worker *w);
+bool worker_tasks_end(struct worker *w, dur_ns_t patience);
+
+/* holders.c */
+json_t *worker_holder_json(const struct worker *w, const struct task *t); /* HOLDER of proto.h */
+void worker_ask(struct worker *w, struct proto_packet *p);
+void worker_ask_look(struct worker *w);
+void worker_asks_drop(struct worker *w);
+mono_ns_t worker_ask_next(const struct worker *w);
 
 /* op.c */
 int worker_modules_parse(json_t *a, struct rel_arena *arena, struct modrec **ret, size_t *ret_n,
     struct rel_err *err) RTE_MUST_CHECK;
 int worker_op_parse(json_t *body, struct op **ret, struct rel_err *err) RTE_MUST_CHECK;
-void worker_op_free(struct op **op, const struct gen *keep);
+void worker_op_free(struct worker *w, struct op **op); /* w->gen stays, being the current one */
 int worker_op_load(struct worker *w, struct op *op, worker_progress_fn *progress, void *arg,
     struct rel_err *err) RTE_MUST_CHECK;
 int worker_op_build(struct worker *w, struct op *op, struct rel_err *err) RTE_MUST_CHECK;
@@ -403,6 +508,9 @@ void worker_trash_flush(struct worker *w);
 /* bracket.c */
 void worker_bracket(struct worker *w, const struct proto_frame *request);
 void worker_bracket_bidden(struct worker *w); /* `begin` was written to */
+void worker_bracket_resume(struct worker *w); /* one that waits for tasks: is it time? */
+void worker_bracket_tick(struct worker *w, mono_ns_t now);
+void worker_bracket_forget(struct worker *w); /* what waits for tasks is dropped */
 
 /* rehearse.c */
 void worker_rehearse(struct worker *w, struct proto_packet *p);
@@ -413,10 +521,12 @@ void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
 
 /* purge.c */
 void worker_purge_mark_all(struct worker *w, bool mark);
-void worker_purge_mark(const struct gen *g);
+void worker_purge_mark_used(struct worker *w); /* by what is current, and by turns */
+bool worker_in_the_way(const struct worker *w, const struct object *o, const char *digest);
 /* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
 const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
 int worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err) RTE_MUST_CHECK;
+void worker_purge_again(struct worker *w); /* something that held old code does no more */
 json_t *worker_modules_json(const struct worker *w);
 void worker_tombs_drop(struct worker *w);
 

@@ -19,6 +19,11 @@ check_LTLIBRARIES += \
 	tests/modules/pair-b-2.la \
 	tests/modules/pair-b-other.la \
 	tests/modules/pair-c.la \
+	tests/modules/tasker-1.la \
+	tests/modules/tasker-2.la \
+	tests/modules/tasker-3.la \
+	tests/modules/tasker-4.la \
+	tests/modules/tasker-lacks.la \
 	tests/modules/bad-symbol.la \
 	tests/modules/bad-abi.la \
 	tests/modules/bad-size.la \
@@ -57,6 +62,21 @@ tests_modules_inward_1_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_inward_2_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
 tests_modules_inward_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DINWARD='"2"'
 tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_1_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=1
+tests_modules_tasker_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_2_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=2
+tests_modules_tasker_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_3_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3
+tests_modules_tasker_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_4_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_4_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=4
+tests_modules_tasker_4_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_lacks_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_lacks_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_LACKS
+tests_modules_tasker_lacks_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_pair_a_1_la_SOURCES = tests/modules/pair_a.c tests/modules/pair.h
 tests_modules_pair_a_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPAIR=1
 tests_modules_pair_a_1_la_LDFLAGS = $(test_module_ldflags)

@@ -63,7 +63,8 @@ move() {
 	[ -z "$stderr" ] || fail "-q is not quiet: $stderr"
 	expect 0 relctl -o json upgrade 0.1.1
 	holds 'set(d) == {"operation", "outcome", "from", "to", "path", "steps", "workers", "suspended_us",
-		"longest_pause_us", "time_to_rest_us", "total_us", "forecast_us", "killed", "error"}' \
+		"longest_pause_us", "time_to_rest_us", "total_us", "forecast_us", "killed", "cancelled", "holders",
+		"error"}' \
 		'd["operation"] == 3' 'd["path"] == ["0.1.0", "0.1.1"]' 'd["steps"] == 7' \
 		'0 < d["longest_pause_us"] <= d["suspended_us"] < d["total_us"]' 'd["forecast_us"] is None'
 	expect 0 relctl -o json attach

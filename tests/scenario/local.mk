@@ -3,6 +3,7 @@
 scenarios = \
 	tests/scenario/10-boot.bats \
 	tests/scenario/20-upgrade.bats \
+	tests/scenario/25-tasks.bats \
 	tests/scenario/30-broken.bats \
 	tests/scenario/40-crash.bats \
 	tests/scenario/50-bad-input.bats \

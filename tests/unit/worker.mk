@@ -12,6 +12,12 @@ tests_unit_check_worker_change_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_C
 tests_unit_check_worker_change_SOURCES = tests/unit/check_worker_change.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_change_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_task
+TESTS += tests/unit/check_worker_task
+tests_unit_check_worker_task_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_task_SOURCES = tests/unit/check_worker_task.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_task_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/check_worker_link
 TESTS += tests/unit/check_worker_link
 tests_unit_check_worker_link_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * worker: tasks, what they may call, how they come to rest, and how their turns hold old code.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "worker_fixture.h"
+
+/* ------------------------------------------------------------------ what is asked */
+static void
+start(const char *file)
+{
+	fake_start("tasker", fake_modules(file, "tasker", NULL), NULL);
+	json_decref(fake_expect("ready"));
+}
+
+/* One command to the task; its answer. */
+static const char *
+task(char command)
+{
+	static char buf[128];
+	ck_assert_int_eq(send(fake.client, &command, 1, MSG_NOSIGNAL), 1);
+	ssize_t n = recv(fake.client, buf, sizeof(buf) - 1, 0);
+	ck_assert_int_gt(n, 0);
+	buf[n] = '\0';
+	return buf;
+}
+
+static void
+tell_task(char command)
+{
+	ck_assert_int_eq(send(fake.client, &command, 1, MSG_NOSIGNAL), 1);
+}
+
+static json_t *
+ask(json_t *body)
+{
+	fake_send("ask", body);
+	json_t *reply = fake_expect("reply");
+	ck_assert_int_eq(json_integer_value(json_object_get(reply, "id")), 3);
+	ck_assert(json_is_true(json_object_get(reply, "ok")));
+	json_t *r = json_incref(json_object_get(reply, "reply"));
+	json_decref(reply);
+	return r;
+}
+
+static json_t *
+holders(void)
+{
+	return ask(json_pack("{s:i, s:s}", "id", 3, "what", "holders"));
+}
+
+static size_t
+tasks(void)
+{
+	json_t *h = holders();
+	size_t n = (size_t)json_integer_value(json_object_get(h, "tasks"));
+	json_decref(h);
+	return n;
+}
+
+static json_t *
+look(const char *file, int wait_ms)
+{
+	json_t *m = fake_module(file, "tasker");
+	json_t *r = ask(json_pack("{s:i, s:s, s:i, s:b, s:[{s:s, s:O}]}", "id", 3, "what", "look", "wait_ms",
+	    wait_ms, "leave", 1, "modules", "module", "tasker", "digest", json_object_get(m, "digest")));
+	json_decref(m);
+	return r;
+}
+
+static size_t
+count(json_t *o, const char *key)
+{
+	return json_array_size(json_object_get(o, key));
+}
+
+static json_t *
+suspended(json_t *step)
+{
+	json_object_set_new(step, "suspends", json_true());
+	return step;
+}
+
+static json_t *
+load_only(void)
+{
+	return json_pack("[o]", fake_step(0, true, json_pack("[s]", "tasker"), NULL, NULL));
+}
+
+static json_t *
+update(const char *mode, const char *extra)
+{
+	const char *back = strcmp(mode, "up") == 0 ? "down" : "up";
+	return json_pack("[o]", suspended(fake_step(0, true, json_pack("[s]", "tasker"),
+	    json_pack("[o]", fake_change("tasker", mode, json_pack("{s:s?}", "do", extra))),
+	    json_pack("[o]", fake_change("tasker", back, NULL)))));
+}
+
+static void
+prepare(json_t *steps, const char *file)
+{
+	fake_prepare(steps, fake_modules(file, "tasker", NULL), 60000);
+	json_decref(fake_prepared(true));
+}
+
+static void
+bracket_done(enum proto_word_value decided)
+{
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	if (f.decided != decided)
+		ck_abort_msg("%s", f.text);
+}
+
+static void
+load(const char *file)
+{
+	prepare(load_only(), file);
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+}
+
+/* ------------------------------------------------------------------ turns */
+START_TEST(a_task_serves_and_asks_the_loop)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('e'), "1:1");
+	ck_assert_str_eq(task('c'), "1:1");
+	ck_assert_str_eq(task('c'), "1:2");
+	ck_assert_str_eq(task('w'), "late");
+	ck_assert_int_eq(tasks(), 1);
+}
+END_TEST
+
+START_TEST(each_call_has_its_thread)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('p'), "0"); /* a task and what is the loop's */
+	json_t *r = fake_call("due");	  /* the loop and what is a task's */
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(r, "reply"), "rc")), 0);
+	json_decref(r);
+}
+END_TEST
+
+/* The descriptor stays open: it is the runtime's.  What ended is known no more. */
+START_TEST(a_task_ends)
+{
+	static const char ends[] = {'q', 'f'};
+	start("tasker-1");
+	tell_task(ends[_i]);
+	while (tasks() > 0)
+		continue;
+	json_t *r = fake_call("cancel");
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(r, "reply"), "rc")), -ENOENT);
+	json_decref(r);
+}
+END_TEST
+
+START_TEST(a_cancelled_task_ends)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('e'), "1:1");
+	json_decref(fake_call("cancel"));
+	while (tasks() > 0)
+		continue;
+}
+END_TEST
+
+START_TEST(init_fails_and_its_tasks_end)
+{
+	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i}", "fail", 1));
+	json_decref(fake_expect("failed"));
+	int status = fake_exit();
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+END_TEST
+
+/* It looks at nothing: the worker ends without it, in order. */
+START_TEST(a_task_that_stays_holds_no_end_up)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	fake_send("stop", json_pack("{s:s}", "reason", "shutdown"));
+	int status = fake_exit();
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ load */
+START_TEST(a_waiting_task_takes_the_new_code)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('e'), "1:1");
+	load("tasker-3");
+	ck_assert_str_eq(task('e'), "3:2");
+	json_decref(fake_finish(true));
+	ck_assert_int_eq(fake_maps("/tasker-1.so"), 0);
+}
+END_TEST
+
+START_TEST(a_turn_stays_in_its_code_and_holds_it)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	load("tasker-3");
+	ck_assert_str_eq(task('e'), "1:1!"); /* told, and it stays */
+	json_t *f = fake_finish(true);
+	json_t *old = json_object_get(json_array_get(json_object_get(f, "modules"), 0), "old");
+	ck_assert_str_eq(json_string_value(json_object_get(old, "vsn")), "1");
+	ck_assert_int_eq(json_integer_value(json_object_get(old, "held_by")), 1);
+	json_decref(f);
+	ck_assert_int_gt(fake_maps("/tasker-1.so"), 0);
+	json_t *h = holders(), *one = json_array_get(json_object_get(h, "holders"), 0);
+	ck_assert_int_eq(count(h, "holders"), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "module")), "tasker");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "vsn")), "1");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "task")), "serve/1");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "function")), "serve");
+	ck_assert_str_eq(json_string_value(json_object_get(one, "what")), "task");
+	ck_assert_int_gt(json_integer_value(json_object_get(one, "thread")), 0);
+	ck_assert_int_ne(json_integer_value(json_object_get(one, "thread")), fake.pid);
+	json_decref(h);
+	/* Its turn ends: what it held goes by itself. */
+	tell_task('u');
+	ck_assert_int_eq(recv(fake.client, (char[8]){0}, 8, 0), 1);
+	json_t *l = fake_expect("loaded");
+	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(l, "modules"), 0), "old")));
+	json_decref(l);
+	ck_assert_int_eq(fake_maps("/tasker-1.so"), 0);
+	ck_assert_str_eq(task('e'), "3:2");
+}
+END_TEST
+
+START_TEST(held_code_blocks_a_third_version)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	load("tasker-3");
+	json_decref(fake_finish(true));
+	json_t *l = look("tasker-4", 0);
+	ck_assert_int_eq(count(l, "blocking"), 1);
+	ck_assert_int_eq(count(l, "staying"), 0); /* it is not in what is current */
+	json_decref(l);
+	fake_prepare(load_only(), fake_modules("tasker-4", "tasker", NULL), 60000);
+	json_t *p = fake_prepared(false);
+	ck_assert_str_eq(json_string_value(json_object_get(p, "code")), "blocked");
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(p, "text")), "serve/1"));
+	json_decref(p);
+	/* The way back needs no third one. */
+	l = look("tasker-1", 0);
+	ck_assert_int_eq(count(l, "blocking"), 0);
+	json_decref(l);
+	ck_assert_str_eq(task('u'), "u");
+	json_decref(fake_expect("loaded"));
+	load("tasker-4");
+	ck_assert_str_eq(task('e'), "4:1");
+}
+END_TEST
+
+START_TEST(look_tells_who_would_stay)
+{
+	start("tasker-1");
+	json_t *l = look("tasker-3", 60000); /* one that waits ends its turn: no need for the time */
+	ck_assert_int_eq(count(l, "staying"), 0);
+	json_decref(l);
+	ck_assert_str_eq(task('s'), "s");
+	l = look("tasker-3", 1);
+	ck_assert_int_eq(count(l, "staying"), 1);
+	json_decref(l);
+	ck_assert_str_eq(task('u'), "u");
+	l = look("tasker-3", 60000);
+	ck_assert_int_eq(count(l, "staying"), 0);
+	json_decref(l);
+}
+END_TEST
+
+START_TEST(purge_cancels_who_holds)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	load("tasker-3");
+	json_decref(fake_finish(true));
+	json_t *p = ask(json_pack("{s:i, s:s, s:i}", "id", 3, "what", "purge", "wait_ms", 1));
+	ck_assert_int_eq(count(p, "cancelled"), 1);
+	ck_assert_int_eq(count(p, "holders"), 1); /* it is only asked */
+	json_decref(p);
+	ck_assert_str_eq(task('e'), "1:1x");
+	tell_task('q'); /* obeys at last */
+	json_decref(fake_expect("loaded"));
+	ck_assert_int_eq(fake_maps("/tasker-1.so"), 0);
+	ck_assert_int_eq(tasks(), 0);
+}
+END_TEST
+
+START_TEST(a_task_function_must_be_offered)
+{
+	start("tasker-1");
+	fake_prepare(load_only(), fake_modules("tasker-lacks", "tasker", NULL), 60000);
+	json_t *p = fake_prepared(false);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(p, "text")), "function 'serve'"));
+	json_decref(p);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ update */
+START_TEST(the_state_of_a_task_is_converted_both_ways)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('e'), "1:1");
+	prepare(update("up", NULL), "tasker-2");
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "2:102");
+	fake_bracket(0, 1);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "1:1103");
+	json_decref(fake_finish(false));
+}
+END_TEST
+
+START_TEST(failing_convert_leaves_the_task_as_it_was)
+{
+	static const char *const orders[] = {"refuse", "unset", "memory"};
+	start("tasker-1");
+	prepare(update("up", orders[_i]), "tasker-2");
+	fake_bracket(0, 0);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	ck_assert_int_eq(f.decided, PROTO_ABORT);
+	ck_assert_str_eq(f.module, "tasker");
+	ck_assert_int_ne(f.code, PROTO_OK);
+	ck_assert_str_eq(task('e'), "1:1");
+	json_decref(fake_finish(false));
+	ck_assert_int_eq(fake_maps("/tasker-2.so"), 0);
+}
+END_TEST
+
+/* The loop serves on meanwhile, the task too; relupd hears who it is. */
+START_TEST(an_update_waits_for_the_turn)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	prepare(update("up", NULL), "tasker-2");
+	fake_bracket(0, 0);
+	json_t *u = fake_expect("unrest");
+	ck_assert_int_eq(json_integer_value(json_object_get(u, "operation")), FAKE_OP);
+	ck_assert_int_eq(count(u, "holders"), 1);
+	json_decref(u);
+	ck_assert_int_eq(atomic_load(&fake.memory.cells[0].phase), PROTO_PHASE_RUNNING);
+	json_decref(fake_call("any"));
+	ck_assert_str_eq(task('c'), "1:1");
+	ck_assert_str_eq(task('e'), "1:1!");
+	ck_assert_str_eq(task('u'), "u");
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "2:102");
+	json_decref(fake_finish(true));
+	ck_assert_int_eq(fake_maps("/tasker-1.so"), 0);
+}
+END_TEST
+
+START_TEST(relupd_takes_back_what_waits_for_a_turn)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	prepare(update("up", NULL), "tasker-2");
+	fake_bracket(0, 0);
+	json_decref(fake_expect("unrest"));
+	ck_assert_int_eq(proto_word_decide(&fake.memory.words[0], PROTO_ABORT), PROTO_ABORT);
+	fake_wake();
+	bracket_done(PROTO_ABORT);
+	ck_assert_str_eq(task('e'), "1:1"); /* not due any more */
+	ck_assert_str_eq(task('u'), "u");
+	ck_assert_str_eq(task('e'), "1:2"); /* the next turn begins */
+	json_decref(fake_finish(false));
+}
+END_TEST
+
+START_TEST(relupd_goes_while_a_bracket_waits)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	prepare(update("up", NULL), "tasker-2");
+	fake_bracket(0, 0);
+	json_decref(fake_expect("unrest"));
+	fake_accept();
+	json_decref(fake_hello());
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[0]), PROTO_ABORT);
+	ck_assert_str_eq(task('u'), "u");
+	ck_assert_str_eq(task('e'), "1:1");
+	json_decref(fake_finish(false));
+}
+END_TEST
+
+START_TEST(finish_ends_what_waits_for_a_turn)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	prepare(update("up", NULL), "tasker-2");
+	fake_bracket(0, 0);
+	json_decref(fake_expect("unrest"));
+	json_decref(fake_finish(false));
+	ck_assert_str_eq(task('u'), "u");
+	ck_assert_str_eq(task('e'), "1:1");
+}
+END_TEST
+
+/* There and back, a task and its state with it: nothing grows. */
+START_TEST(a_hundred_changes_do_not_grow)
+{
+	start("tasker-1");
+	int fds = 0;
+	for (int i = 0; i < 100; i++) {
+		prepare(update("up", NULL), "tasker-2");
+		fake_bracket(0, 0);
+		bracket_done(PROTO_COMMIT);
+		json_decref(fake_finish(true));
+		ck_assert_int_eq(task('e')[0], '2');
+		prepare(update("down", NULL), "tasker-1");
+		fake_bracket(0, 0);
+		bracket_done(PROTO_COMMIT);
+		json_decref(fake_finish(true));
+		ck_assert_int_eq(task('e')[0], '1');
+		if (i == 30)
+			fds = fake_fds();
+	}
+	ck_assert_int_eq(fake_fds(), fds);
+	ck_assert_int_eq(fake_maps("/tasker-2.so"), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("worker_task");
+	TCase *tc = tcase_create("task");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, fake_setup, fake_teardown);
+	tcase_add_test(tc, a_task_serves_and_asks_the_loop);
+	tcase_add_test(tc, each_call_has_its_thread);
+	tcase_add_loop_test(tc, a_task_ends, 0, 2);
+	tcase_add_test(tc, a_cancelled_task_ends);
+	tcase_add_test(tc, init_fails_and_its_tasks_end);
+	tcase_add_test(tc, a_task_that_stays_holds_no_end_up);
+	tcase_add_test(tc, a_waiting_task_takes_the_new_code);
+	tcase_add_test(tc, a_turn_stays_in_its_code_and_holds_it);
+	tcase_add_test(tc, held_code_blocks_a_third_version);
+	tcase_add_test(tc, look_tells_who_would_stay);
+	tcase_add_test(tc, purge_cancels_who_holds);
+	tcase_add_test(tc, a_task_function_must_be_offered);
+	tcase_add_test(tc, the_state_of_a_task_is_converted_both_ways);
+	tcase_add_loop_test(tc, failing_convert_leaves_the_task_as_it_was, 0, 3);
+	tcase_add_test(tc, an_update_waits_for_the_turn);
+	tcase_add_test(tc, relupd_takes_back_what_waits_for_a_turn);
+	tcase_add_test(tc, relupd_goes_while_a_bracket_waits);
+	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
+	tcase_add_test(tc, a_hundred_changes_do_not_grow);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_SILENT);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
