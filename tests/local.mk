@@ -11,6 +11,7 @@ include tests/unit/daemon.mk
 include tests/unit/sup.mk
 include tests/unit/worker.mk
 include tests/modules/local.mk
+include tests/host/local.mk
 include tests/schema/local.mk
 include tests/scenario/local.mk
 include tests/crash/local.mk

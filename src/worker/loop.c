@@ -24,6 +24,7 @@
 #define SERIAL_MASK 0x7fffffffu
 #define TRASH_REST  (20 * DUR_MS)  /* the others of a group resume first: freeing can wait */
 #define TRASH_AGE   (100 * DUR_MS) /* a loop that never idles frees old states all the same */
+#define TRASH_LOOK  DUR_MS	   /* from one look whether it idles to the next */
 
 int
 worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source s)
@@ -35,7 +36,7 @@ worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source 
 }
 
 int
-worker_loop_init(struct worker *w, struct rel_err *err)
+worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err)
 {
 	sigset_t mask;
 	sigemptyset(&mask);
@@ -43,10 +44,10 @@ worker_loop_init(struct worker *w, struct rel_err *err)
 	w->armed = w->purge_at = WORKER_NEVER;
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
 	w->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	w->sigfd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (w->epfd < 0 || w->timerfd < 0 || w->sigfd < 0 ||
+	w->sigfd = sigterm ? signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+	if (w->epfd < 0 || w->timerfd < 0 || (sigterm && w->sigfd < 0) ||
 	    worker_loop_watch(w, w->timerfd, EPOLLIN, SOURCE_TIMER) != 0 ||
-	    worker_loop_watch(w, w->sigfd, EPOLLIN, SOURCE_SIGNAL) != 0)
+	    (sigterm && worker_loop_watch(w, w->sigfd, EPOLLIN, SOURCE_SIGNAL) != 0))
 		return rel_err_sys(err, REL_E_IO, errno, "cannot set up the loop");
 	return 0;
 }
@@ -229,11 +230,34 @@ handle(struct worker *w, const struct epoll_event *ev)
 	}
 }
 
-/* The timer descriptor is set only when something is due earlier than it is set to. */
-static void
-arm(struct worker *w)
+/* When to look at what was replaced: at once where there is more of it and the worker idles, else a
+ * little later, so that a busy one is not asked at every turn. */
+static mono_ns_t
+trash_due(const struct worker *w, bool idle)
 {
-	mono_ns_t at = worker_timer_next(w);
+	if (w->trash.gen == NULL)
+		return WORKER_NEVER;
+	mono_ns_t rested = w->trash.since + TRASH_REST;
+	mono_ns_t later = idle ? 0 : rel_mono_now() + TRASH_LOOK;
+	return rested > later ? rested : later;
+}
+
+static void
+free_replaced(struct worker *w, bool idle)
+{
+	if (w->trash.gen == NULL || w->stopping)
+		return;
+	dur_ns_t age = rel_mono_now() - w->trash.since;
+	if (idle ? age >= TRASH_REST : age > TRASH_AGE)
+		worker_trash_step(w);
+}
+
+/* The timer descriptor is set only when something is due earlier than it is set to.  Whatever there is
+ * to do later must be seen here: the loop that waits may be the host's, which knows the descriptor alone. */
+void
+worker_loop_arm(struct worker *w, bool idle)
+{
+	mono_ns_t at = worker_timer_next(w), trash = trash_due(w, idle);
 	if (w->link.sock < 0 && w->link.retry_at < at)
 		at = w->link.retry_at;
 	if (w->rehearsal != NULL && w->rehearsal->deadline < at)
@@ -244,6 +268,10 @@ arm(struct worker *w)
 		at = worker_ask_next(w);
 	if (w->deferred.pending && !w->deferred.told && w->deferred.tell_at < at)
 		at = w->deferred.tell_at;
+	if (trash < at)
+		at = trash;
+	if (w->stopping)
+		at = 0; /* its end is to be told */
 	if (at >= w->armed)
 		return;
 	w->armed = at;
@@ -253,27 +281,20 @@ arm(struct worker *w)
 	MUST(timerfd_settime(w->timerfd, TFD_TIMER_ABSTIME, &its, NULL) == 0);
 }
 
-/* Until when the loop may sleep, in ms: for ever, or till it is time to free what was replaced. */
-static int
-patience(const struct worker *w)
-{
-	if (w->trash.gen == NULL)
-		return -1;
-	dur_ns_t left = w->trash.since + TRASH_REST - rel_mono_now();
-	return left > 0 ? (int)((left + DUR_MS - 1) / DUR_MS) : 0;
-}
-
-void
-worker_loop_run(struct worker *w)
+int
+worker_loop_turn(struct worker *w, int timeout)
 {
 	struct epoll_event ev[BATCH];
-	while (!w->stopping) {
-		arm(w);
-		int n = epoll_wait(w->epfd, ev, BATCH, patience(w));
-		for (int i = 0; i < n && !w->stopping; i++)
-			handle(w, &ev[i]);
-		if (w->trash.gen != NULL && !w->stopping &&
-		    (n == 0 || rel_mono_now() - w->trash.since > TRASH_AGE))
-			worker_trash_step(w);
+	bool idle = true; /* nothing but the clock called */
+	int n = epoll_wait(w->epfd, ev, BATCH, timeout);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	for (int i = 0; i < n && !w->stopping; i++) {
+		if (ev[i].data.u64 != (INTERNAL | SOURCE_TIMER))
+			idle = false;
+		handle(w, &ev[i]);
 	}
+	free_replaced(w, idle);
+	worker_loop_arm(w, idle);
+	return 0;
 }

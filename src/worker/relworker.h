@@ -12,9 +12,9 @@
  * hangs on the pointer that init() returns and that every callback is handed.
  *
  * Threads: every callback runs on the worker's loop thread, but for task functions, each of which runs
- * on the thread of its task; every relw_* call is made from inside one of these functions, with the
- * `struct relw *` that it was handed.  Which calls a task may make is said with each; the others answer
- * -EPERM there, as they do on a thread that the runtime does not know.
+ * on the thread of its task; every relw_* call, but those for hosts at the end, is made from inside one
+ * of these functions, with the `struct relw *` that it was handed.  Which calls a task may make is said
+ * with each; the others answer -EPERM there, as they do on a thread that the runtime does not know.
  * Units: durations are nanoseconds.  Texts are UTF-8 and end in NUL.
  * Errors: calls return 0 (or a value > 0) or a negative errno.
  */
@@ -416,10 +416,53 @@ relw_txn_rebind_timer(struct relw *rw, int64_t timer, uint64_t key)
 }
 
 /* ------------------------------------------------------------------ hosts
- * A program becomes a worker by this one call (librelworker); relworker-1 is little more.  Runs
- * until the worker ends; returns its exit status.
- * argv: PROGRAM SOCKET WORKER (the socket of relupd and the worker's name). */
+ * A program becomes a worker by librelworker.  argv is as relupd made it: PROGRAM SOCKET WORKER (its
+ * socket and the worker's name).
+ *
+ * With no loop of its own, by this one call; relworker-1 is little more.  Runs until the worker ends;
+ * returns its exit status. */
 int relw_main(int argc, char **argv);
+
+/* With a loop of its own it waits for a descriptor and calls relw_dispatch() when that is readable.
+ * A process has one worker at a time, and may have one after the other.  All calls are made on the
+ * thread that opened it, and never from module code. */
+struct relw_host;
+
+enum relw_host_flags {
+	/* The process is the worker's, as with relw_main(): SIGTERM is blocked and ends the worker,
+	 * SIGPIPE is ignored, SIGCHLD is at its default, all until relw_close(); the soft limit of
+	 * descriptors is raised.  Other threads are started afterwards, or block SIGTERM.
+	 * Without it all of this is the host's, which ends the worker by relw_stop_host() when it is
+	 * sent SIGTERM.  Only SIGPIPE, where it is at its default, is ignored until relw_close(); and
+	 * SIGCHLD may not be ignored, nor may the host wait for children that it did not start. */
+	RELW_HOST_PROCESS = 1,
+};
+
+/* Connects to relupd.  argv is used until relw_close().  0, or a negative errno; why is said on stderr,
+ * but for what is wrong with the arguments: -EINVAL.  *ret_host is set on success only. */
+int relw_open(int argc, char **argv, unsigned flags, struct relw_host **ret_host);
+
+/* To be polled for reading, level-triggered: readable whenever relw_dispatch() has something to do, be it
+ * a timer that is due.  The same until relw_close(); never read, and never to be closed. */
+int relw_fd(const struct relw_host *host);
+
+/* Does what is ready now, and returns without having waited: > 0 while the worker goes on, 0 when it has
+ * ended, a negative errno.  Module code runs, and is replaced, in here and nowhere else.  While it is
+ * replaced together with other workers' code, it returns when relupd has decided: within the upgrade's
+ * --max-pause as a rule, and that and two seconds at most.
+ * -EDEADLK: called from module code.  -EPERM: on another thread. */
+int relw_dispatch(struct relw_host *host);
+
+/* Ends the worker in order, as SIGTERM does: the next relw_dispatch() returns 0, and there is one to make.
+ * `reason` is told to terminate(). */
+void relw_stop_host(struct relw_host *host, const char *reason);
+
+/* terminate(), where the worker has not failed to start; then frees everything, sets *host to NULL and
+ * returns the status that the process is to exit with.  Poll the descriptor no more before.  One that has not
+ * ended ends by it, for reason "shutdown".  New code that is being loaded just then, and tasks that do
+ * not end, are waited for; with RELW_HOST_PROCESS the process ends there instead, by _exit(2).
+ * -EDEADLK, -EPERM: as relw_dispatch().  *host NULL: 0. */
+int relw_close(struct relw_host **host);
 
 #ifdef __cplusplus
 }

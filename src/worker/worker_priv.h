@@ -396,10 +396,12 @@ enum worker_source {
 	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_BEGIN, SOURCE_REHEARSAL, SOURCE_CHILD,
 	SOURCE_TASKS, SOURCE_WAKE,
 };
-int worker_loop_init(struct worker *w, struct rel_err *err) RTE_MUST_CHECK;
+int worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err) RTE_MUST_CHECK; /* sigterm: it ends the worker */
 void worker_loop_fini(struct worker *w);
 int worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source s);
-void worker_loop_run(struct worker *w);
+/* One turn: what is ready; waits for it as epoll_wait(2) does.  0, or a negative errno. */
+int worker_loop_turn(struct worker *w, int timeout) RTE_MUST_CHECK;
+void worker_loop_arm(struct worker *w, bool idle); /* after a change that no turn saw; idle: see trash_due() */
 void worker_loop_stop(struct worker *w, int status, const char *reason);
 int worker_reg_add(struct worker *w, int fd, uint32_t events, uint32_t slot, uint64_t key);
 int worker_reg_mod(struct worker *w, int fd, uint32_t events);

@@ -36,6 +36,7 @@ SRC, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
 RELCTL = os.path.join(BUILD, "relctl")
 VERSIONS = ("1.0.0", "1.1.0")
 PAIR = ("clock.h", "clock.c", "teller.c")  # of a release of their own
+HOST = "uv_host.c"  # in tests/host, where a scenario runs it
 PART = ("tally.h", "tally.c", "meter.c", "meter-appup.yaml")  # likewise
 WAIT = 60  # seconds: for what is a matter of milliseconds
 
@@ -107,7 +108,7 @@ def check_errors():
 def check_header():
     with open(os.path.join(SRC, "src", "worker", "relworker.h"), encoding="utf-8") as f:
         text = f.read()
-    want = set(re.findall(r"^(?:int )?(relw_[a-z_]+)\(", text, re.M))
+    want = set(re.findall(r"^(?:int |void )?(relw_[a-z_]+)\(", text, re.M))
     want |= set(re.findall(r"^#define (RELW_[A-Z]+)\(", text, re.M))
     synopsis = page("relworker.3").split("\n.Sh DESCRIPTION")[0]
     have = set(re.findall(r"^\.F[no] ((?:relw|RELW)_\w+)", synopsis, re.M))
@@ -164,6 +165,7 @@ class Example:
     def lay_out(self):
         """The pages show 1.1.0; 1.0.0 differs by its number and has no appup."""
         examples = shown("example")
+        examples.pop(HOST, None)  # no part of the release
         need(set(examples) == {*PAIR, *PART, "counter-1.0.0.c", "counter-1.1.0.c", "releases/1.1.0/release.yaml",
                                "releases/1.1.0/config.yaml", "lib/counter-1.1.0/app.yaml",
                                "lib/counter-1.1.0/appup.yaml"}, f"examples: {sorted(examples)}")
@@ -306,6 +308,27 @@ def check_pair(work):
         need(abs(told - time.time()) < 3600, f"teller says that it is {told}")
     finally:
         pair.stop()
+
+
+def check_host():
+    """The host is the one that is tested, and builds by the command of the page."""
+    listing = shown("example")[HOST]
+    with open(os.path.join(SRC, "tests", "host", HOST), encoding="utf-8") as f:
+        head, text = f.read().split("\n", 1)
+    need(head == "/* SPDX-License-Identifier: Apache-2.0 */" and text == listing,
+         f"the page's {HOST} is another than that of tests/host")
+    command = shown("command")["host"].replace("\\\n", " ").removeprefix("$ cc ")
+    flags = "$(pkg-config --cflags --libs relworker libuv)"
+    need(flags in command, "the command does not ask pkg-config")
+    uv = run(os.environ.get("PKG_CONFIG") or "pkg-config", "--cflags", "--libs", "libuv")
+    # What a sanitizer adds to the library comes with programs that are built with it.
+    ours = f"-Werror -I{shlex.quote(SRC)}/src/worker -L{shlex.quote(BUILD)}/src/worker/.libs -lrelworker"
+    command = command.replace(flags, f"{ours} -Wl,--allow-shlib-undefined {uv}")
+    with tempfile.TemporaryDirectory(prefix="relup-man.") as work:
+        with open(os.path.join(work, HOST), "w", encoding="utf-8") as f:
+            f.write(listing)
+        run(*shlex.split(os.environ.get("CC") or "cc"), *shlex.split(command), cwd=work)
+        need(os.access(os.path.join(work, "relworker-1"), os.X_OK), "the command makes no relworker-1")
 
 
 def first_of(name, text):
@@ -455,6 +478,7 @@ def main():
     test("relworker.3: the calls and the table are those of relworker.h", check_header)
     test("relup.7: the errors under LIMITS are those of relupd", check_limits)
     test("appup.5: the second example", check_appup)
+    test("relworker.3: the host with libuv", check_host)
     with tempfile.TemporaryDirectory(prefix="relup-man.") as work:
         test("relworker.3: the two modules of which one calls the other", check_pair, work)
         test("relworker.3: the owner of a part and its holder", check_part, work)

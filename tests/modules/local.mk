@@ -11,6 +11,8 @@ check_LTLIBRARIES += \
 	tests/modules/counter-nochange.la \
 	tests/modules/counter-pinned.la \
 	tests/modules/counter-nodelete.la \
+	tests/modules/inward-1.la \
+	tests/modules/inward-2.la \
 	tests/modules/pair-a-1.la \
 	tests/modules/pair-a-2.la \
 	tests/modules/pair-b-1.la \
@@ -58,6 +60,11 @@ tests_modules_counter_pinned_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_nodelete_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_nodelete_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2
 tests_modules_counter_nodelete_la_LDFLAGS = $(test_module_ldflags) -Wl,-z,nodelete
+tests_modules_inward_1_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
+tests_modules_inward_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_inward_2_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
+tests_modules_inward_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DINWARD='"2"'
+tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_1_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=1
 tests_modules_tasker_1_la_LDFLAGS = $(test_module_ldflags)

@@ -303,6 +303,21 @@ START_TEST(sigterm_ends_in_order)
 }
 END_TEST
 
+/* SIGCONT ends its wait with EINTR, handler or not. */
+START_TEST(goes_on_after_it_was_halted)
+{
+	int status;
+	json_decref(fake_start_counter("counter-1"));
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(kill(fake.pid, SIGSTOP), 0);
+		ck_assert_int_eq(waitpid(fake.pid, &status, WUNTRACED), fake.pid);
+		ck_assert(WIFSTOPPED(status));
+		ck_assert_int_eq(kill(fake.pid, SIGCONT), 0);
+	}
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+}
+END_TEST
+
 START_TEST(stop_ends_in_order)
 {
 	json_decref(fake_start_counter("counter-1"));
@@ -359,6 +374,7 @@ main(void)
 	tcase_add_test(tc, unknown_messages_are_passed_over);
 	tcase_add_test(tc, nofile_limit_is_raised);
 	tcase_add_test(tc, sigterm_ends_in_order);
+	tcase_add_test(tc, goes_on_after_it_was_halted);
 	tcase_add_test(tc, stop_ends_in_order);
 	tcase_add_test(tc, module_may_stop);
 	tcase_add_test(tc, module_may_stop_abnormally);

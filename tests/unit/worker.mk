@@ -24,3 +24,11 @@ tests_unit_check_worker_link_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFL
 tests_unit_check_worker_link_SOURCES = tests/unit/check_worker_link.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_link_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# This one is the worker itself, by the library that hosts link.
+check_PROGRAMS += tests/unit/check_worker_host
+TESTS += tests/unit/check_worker_host
+tests_unit_check_worker_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_host_SOURCES = tests/unit/check_worker_host.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h tests/modules/inward.h
+tests_unit_check_worker_host_LDADD = src/worker/librelworker.la src/proto/librelproto.la \
+	src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)

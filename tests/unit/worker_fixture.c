@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,11 +31,25 @@ top_builddir(void)
 	return s != NULL ? s : ".";
 }
 
+void
+fake_socket(char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/run/%s", fake.dir, PROTO_WORKERS_SOCKET);
+}
+
+static void
+await(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	while (fake.turn != NULL && poll(&p, 1, 0) == 0)
+		fake.turn();
+}
+
 static void
 spawn(void)
 {
 	char path[512], program[512];
-	snprintf(path, sizeof(path), "%s/run/%s", fake.dir, PROTO_WORKERS_SOCKET);
+	fake_socket(path, sizeof(path));
 	snprintf(program, sizeof(program), "%s/relworker-1", top_builddir());
 	fake.pid = fork();
 	ck_assert_int_ge(fake.pid, 0);
@@ -51,7 +66,7 @@ spawn(void)
 }
 
 void
-fake_setup(void)
+fake_listen(void)
 {
 	struct rel_err err = REL_ERR_INIT;
 	const char *tmp = getenv("TMPDIR");
@@ -65,6 +80,12 @@ fake_setup(void)
 	ck_assert_int_eq(rel_unix_listen(fake.dirfd, "run/" PROTO_WORKERS_SOCKET, SOCK_SEQPACKET,
 			     0600, &fake.listener, &err),
 	    0);
+}
+
+void
+fake_setup(void)
+{
+	fake_listen();
 	spawn();
 	fake_accept();
 	json_t *hello = fake_hello();
@@ -107,6 +128,7 @@ void
 fake_accept(void)
 {
 	rel_fd_close(&fake.sock);
+	await(fake.listener);
 	fake.sock = accept4(fake.listener, NULL, NULL, SOCK_CLOEXEC);
 	ck_assert_int_ge(fake.sock, 0);
 }
@@ -144,6 +166,7 @@ fake_expect(const char *name)
 {
 	struct rel_err err = REL_ERR_INIT;
 	struct proto_packet p;
+	await(fake.sock);
 	int rc = proto_recv(fake.sock, &p, &err);
 	if (rc != 1)
 		ck_abort_msg(
@@ -167,6 +190,7 @@ fake_frame(enum proto_frame_kind kind)
 {
 	struct rel_err err = REL_ERR_INIT;
 	struct proto_packet p;
+	await(fake.sock);
 	int rc = proto_recv(fake.sock, &p, &err);
 	if (rc != 1)
 		ck_abort_msg(
@@ -276,6 +300,7 @@ fake_echo(void)
 {
 	static char buf[128];
 	ck_assert_int_eq(send(fake.client, "x", 1, MSG_NOSIGNAL), 1);
+	await(fake.client);
 	ssize_t n = recv(fake.client, buf, sizeof(buf) - 1, 0);
 	ck_assert_int_gt(n, 0);
 	buf[n] = '\0';

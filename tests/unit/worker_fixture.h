@@ -24,11 +24,14 @@ struct fake {
 	int wake, begin;
 	int fds[PROTO_FDS_MAX]; /* of the last expected packet */
 	size_t fd_count;
+	void (*turn)(void); /* of a worker in this process: made until what is waited for is there */
 };
 
 extern struct fake fake;
 
 void fake_setup(void); /* worker running, hello seen */
+void fake_listen(void); /* no worker yet */
+void fake_socket(char *buf, size_t size); /* the path that a worker is given */
 void fake_teardown(void);
 int fake_exit(void);	/* waits for the worker's end: status as of waitpid */
 void fake_accept(void); /* a new connection of the worker; hello not read yet */
