@@ -38,10 +38,11 @@ worker_holder_json(const struct worker *w, const struct task *t)
 		return NULL;
 	/* Only the loop frees generations, and it is here. */
 	const struct entry *e = &g->table.e[worker_gen_index(g, n->module)];
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:o, s:s}", "module", n->module, "vsn",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:o, s:s, s:s?}", "module", n->module, "vsn",
 	    e->obj->table->vsn, "version", e->obj->version, "digest", e->obj->digest, "task",
 	    json_sprintf("%s/%jd", n->function, (intmax_t)t->id), "thread", atomic_load(&t->tid), "function",
-	    n->function, "since", since_json(atomic_load(&t->since)), "what", "task");
+	    n->function, "since", since_json(atomic_load(&t->since)), "what", "task", "hint",
+	    g != w->gen ? "in old code until its turn ends" : NULL);
 }
 
 static json_t *

@@ -38,7 +38,8 @@ held_by_the_old() { # JSON-EXPRESSION of the list
 		"all(h['module'] == 'listener' and h['vsn'] == '0.1.0-loop' for h in $1)" \
 		"all(h['function'] == 'serve' and h['task'].startswith('serve/') for h in $1)" \
 		"all(h['pid'] == $PID and h['thread'] != h['pid'] and h['since'] for h in $1)" \
-		"len({h['thread'] for h in $1}) == 2"
+		"len({h['thread'] for h in $1}) == 2" \
+		"all(set(h) >= {'worker', 'pid', 'module', 'vsn', 'task', 'thread', 'function', 'since', 'what', 'hint'} for h in $1)"
 }
 
 @test "brutal by the appup: announced, blocked, and done only when allowed" {
