@@ -335,7 +335,9 @@ exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err)
 	if (json_array_size(w->unrest) == 0)
 		return;
 	describe(w->unrest, who, sizeof(who));
+	enum rel_ecode code = err->code;
 	snprintf(text, sizeof(text), "%s", err->text);
-	rel_err_set(err, err->code, "%s: %s", text, who);
+	rel_err_clear(err);
+	rel_err_set(err, code, "%s: %s", text, who);
 	add_all(x->blocking, w, w->unrest);
 }

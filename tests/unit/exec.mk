@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 exec_tests = tests/unit/check_exec_compile tests/unit/check_exec_run tests/unit/check_exec_fail \
-	tests/unit/check_exec_settle tests/unit/check_exec_recover tests/unit/check_exec_nomem
+	tests/unit/check_exec_holders tests/unit/check_exec_settle tests/unit/check_exec_recover tests/unit/check_exec_nomem
 check_PROGRAMS += $(exec_tests)
 TESTS += $(exec_tests)
 exec_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -17,6 +17,9 @@ tests_unit_check_exec_run_LDADD = $(exec_test_libs)
 tests_unit_check_exec_fail_SOURCES = tests/unit/check_exec_fail.c $(exec_world)
 tests_unit_check_exec_fail_CFLAGS = $(exec_test_cflags)
 tests_unit_check_exec_fail_LDADD = $(exec_test_libs)
+tests_unit_check_exec_holders_SOURCES = tests/unit/check_exec_holders.c $(exec_world)
+tests_unit_check_exec_holders_CFLAGS = $(exec_test_cflags)
+tests_unit_check_exec_holders_LDADD = $(exec_test_libs)
 tests_unit_check_exec_settle_SOURCES = tests/unit/check_exec_settle.c $(exec_world)
 tests_unit_check_exec_settle_CFLAGS = $(exec_test_cflags)
 tests_unit_check_exec_settle_LDADD = $(exec_test_libs)

@@ -219,6 +219,10 @@ fake_arrive(struct fake *f, const struct proto_frame *fr)
 	ck_assert_uint_lt(f->inbox_count, NELEM(f->inbox));
 	f->inbox[f->inbox_count++] = *fr;
 	enum act act = f->act[fr->undo][fr->step];
+	if (f->unrest > 0)
+		fake_post(f, EV_JSON, 2 * LATENCY, false, "unrest", json_pack("{s:I, s:i, s:[{s:s, s:s, s:s, s:i, s:s}]}",
+		    "operation", (json_int_t)fr->operation, "step", (int)fr->step, "holders", "module", "m0", "vsn",
+		    "1", "task", "serve/1", "thread", 7, "since", "then"));
 	fake_post(f, EV_LOOK, act == ACT_BUSY ? NEVER : LATENCY + f->busy[fr->step], false, NULL, NULL);
 }
 
@@ -287,8 +291,13 @@ json_event(struct world *w, const struct event *e)
 	struct proto_packet p = {.name = e->name, .body = e->body};
 	w->answers++;
 	w->on_way -= strcmp(e->name, "prepared") == 0 && w->on_way > 0;
-	if (w->x != NULL)
+	if (w->x != NULL && strstr(e->name, "reply") != NULL) {
+		struct rel_err err = REL_ERR_INIT;
+		rel_err_set(&err, REL_E_WORKER_SILENT, "it says no");
+		exec_answer(w->x, e->f, e->body, &err);
+	} else if (w->x != NULL) {
 		exec_packet(w->x, e->f, &p);
+	}
 	json_decref(e->body);
 }
 

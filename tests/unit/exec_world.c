@@ -117,9 +117,54 @@ o_send_frame(void *ctx, struct exec_worker *xw, const struct proto_frame *fr)
 static json_t *
 o_modules(void *ctx, struct exec_worker *xw)
 {
+	const struct fake *f = xw->ref;
+	json_t *list = json_array();
 	(void)ctx;
-	(void)xw;
-	return json_array();
+	for (size_t s = 0; s < f->w->steps; s++)
+		json_array_append_new(list, json_pack("{s:o, s:s}", "module", json_sprintf("m%zu", s), "digest", "d"));
+	return list;
+}
+
+static json_t *
+holders(const struct fake *f, size_t n)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s}", "module", "m0", "vsn", "1", "task",
+		    json_sprintf("serve/%zu", i + 1), "thread", 7, "since", "then", "what", "task"));
+	(void)f;
+	return list;
+}
+
+static int
+o_ask(void *ctx, struct exec_worker *xw, json_t *body)
+{
+	struct fake *f = xw->ref;
+	const char *what = json_string_value(json_object_get(body, "what"));
+	bool look = strcmp(what, "look") == 0;
+	(void)ctx;
+	ck_assert(json_integer_value(json_object_get(body, "wait_ms")) > 0);
+	if (look) {
+		f->leave = json_is_true(json_object_get(body, "leave"));
+		ck_assert_uint_gt(json_array_size(json_object_get(body, "modules")), 0);
+	}
+	f->looks += look;
+	f->purges += !look;
+	json_decref(body);
+	if (f->no_json)
+		return -1;
+	size_t holding = f->blocking + f->staying;
+	if (f->ask == ANSWER_DIE)
+		fake_die(f, false);
+	else if (f->ask == ANSWER_NO)
+		fake_post(f, EV_JSON, DUR_MS, false, "no reply", NULL);
+	else if (f->ask != ANSWER_MUTE && look)
+		fake_post(f, EV_JSON, DUR_MS, false, "reply", json_pack("{s:o, s:o}", "blocking",
+		    holders(f, f->blocking), "staying", holders(f, f->leave ? f->staying : 0)));
+	else if (f->ask != ANSWER_MUTE)
+		fake_post(f, EV_JSON, DUR_MS, false, "reply", json_pack("{s:o, s:o}", "cancelled",
+		    holders(f, holding), "holders", holders(f, f->stubborn)));
+	return 0;
 }
 
 static void
@@ -284,7 +329,7 @@ o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 	json_decref(result);
 }
 
-static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame,
+static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame, .ask = o_ask,
     .modules = o_modules, .kill = o_kill, .replace = o_replace, .hold_starts = o_hold_starts,
     .runs = o_runs, .fails = o_fails, .found_again = o_found_again, .ended = world_ended, .map_step = o_map_step, .timer = o_timer, .now = o_now,
     .journal_begun = o_journal_begun, .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,
@@ -357,7 +402,8 @@ world_make(struct world *w)
 		struct fake *f = &w->fakes[i];
 		if (f->outside || f->bystander)
 			continue;
-		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down, .gone = f->gone};
+		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down, .gone = f->gone,
+		    .holds = f->blocking + f->staying > 0 || f->ask != ANSWER_OK};
 		list[n].concerned = calloc(script->step_count + 1, sizeof(bool));
 		list[n].committed = calloc(script->step_count + 1, sizeof(bool));
 		memcpy(list[n].concerned, f->concerned, w->steps);
@@ -428,7 +474,7 @@ decides_alone(const struct world *w, size_t step)
 	size_t n = 0;
 	for (size_t i = 0; i < w->count; i++)
 		n += w->fakes[i].concerned[step];
-	return n == 1 || w->kinds[step] == 'w' || w->kinds[step] == 'l';
+	return n == 1 || w->kinds[step] == 'w' || w->kinds[step] == 'l' || w->kinds[step] == 'b';
 }
 
 void

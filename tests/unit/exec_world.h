@@ -53,6 +53,10 @@ struct fake {
 	dur_ns_t build[WORLD_STEPS];  /* its code_change takes that long */
 	enum answer rehearse, prepare;
 	json_int_t longest_us;        /* as the rehearsal measures it */
+	size_t blocking, staying;     /* tasks in old code that is in the way; that do not leave the current code */
+	size_t stubborn;              /* of those, that do not end when told to */
+	size_t unrest;                /* tasks that it tells of when it is busy in a bracket */
+	enum answer ask;              /* OK, NO (an error), MUTE, DIE */
 	bool no_json, no_frame;       /* cannot be reached */
 	bool stays_down;              /* does not start again */
 	bool old_only;                /* nor with the new code of step 0 */
@@ -75,6 +79,8 @@ struct fake {
 	bool self[WORLD_STEPS];
 	/* what was done to it */
 	unsigned rests, kills, replaces, starts, finishes;
+	unsigned looks, purges;       /* so often it was asked */
+	bool leave;                   /* by the last look: to leave the current code */
 	bool ended;                   /* as a recovery was told */
 	bool confirmed;
 	json_t *prepared;             /* the last prepare or rehearse body; owned */
@@ -112,7 +118,7 @@ struct world {
 
 struct model_relup *world_relup(const char *kinds); /* as world_new() */
 /* `kinds`: a letter a step: g a group with a code_change, w the same with barrier worker, l a bare
- * load, x as g but the other direction has no code_change for it. */
+ * load, b one that purges brutally, x as g but the other direction has no code_change for it. */
 struct world *world_new(const char *kinds, size_t workers);
 /* With --rehearse never. */
 struct world *world_unrehearsed(const char *kinds, size_t workers);

@@ -16,8 +16,9 @@
 static void
 step_text(struct rel_buf *b, size_t n, char kind, const char *way, bool back)
 {
-	if (kind == 'l') {
-		rel_buf_printf(b, "{\"load\":{\"module\":\"m%zu\"}}", n);
+	if (kind == 'l' || kind == 'b') {
+		rel_buf_printf(b, "{\"load\":{\"module\":\"m%zu\"%s}}", n,
+		    kind == 'b' ? ",\"post_purge\":\"brutal\"" : "");
 		return;
 	}
 	rel_buf_printf(b, "{\"suspend\":[{\"module\":\"m%zu\"%s}]},{\"load\":{\"module\":\"m%zu\"}},",
