@@ -3,10 +3,41 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <string.h>
 
+#include "elf/elf.h"
 #include "ctl/ctl_client.h"
 #include "ctl/ctl_table.h"
+
+/* Where the module's file can be read: objects/ of the root that relctl was told. */
+static void
+name_function(const struct ctl *c, json_t *h)
+{
+	const char *digest = json_string_value(json_object_get(h, "digest"));
+	const json_t *offset = json_object_get(h, "offset");
+	struct elf_module *m;
+	struct rel_err err = REL_ERR_INIT;
+	char path[4096];
+	if (c->socket != NULL || digest == NULL || !rel_digest_ok(digest) || !json_is_integer(offset) ||
+	    (size_t)snprintf(path, sizeof(path), "%s/objects/%s.so", c->root, digest) >= sizeof(path) ||
+	    elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+		return;
+	const char *function = elf_function_at(m, (uint64_t)json_integer_value(offset));
+	if (function != NULL)
+		(void)json_object_set_new(h, "function", json_string(function));
+	elf_module_close(&m);
+}
+
+void
+ctl_holders_name(const struct ctl *c, json_t *list)
+{
+	size_t i;
+	json_t *h;
+	json_array_foreach (list, i, h)
+		if (json_is_null(json_object_get(h, "function")))
+			name_function(c, h);
+}
 
 static void
 cell(struct ctl_table *t, const json_t *h, const char *key)
@@ -47,6 +78,7 @@ ctl_holders(struct ctl *c, const struct ctl_args *a)
 	int rc = ctl_request(c, &rq, &list);
 	if (rc >= 0)
 		return rc;
+	ctl_holders_name(c, list);
 	if (c->format == CTL_JSON)
 		return ctl_json(c, list);
 	if (json_array_size(list) > 0)

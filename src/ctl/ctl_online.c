@@ -241,6 +241,7 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 	int status = ctl_request(c, &rq, &result);
 	if (status >= 0)
 		return status;
+	ctl_holders_name(c, json_object_get(result, "holders"));
 	status = print_result(c, result);
 	json_decref(result);
 	return status;

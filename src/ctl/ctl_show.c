@@ -289,6 +289,7 @@ plan(struct ctl *c, const struct ctl_args *a)
 	if (rc >= 0)
 		return rc;
 	const char *out = ctl_args_value(a, O_OUT);
+	ctl_holders_name(c, json_object_get(p, "holders"));
 	rc = out != NULL ? write_out(c, out, p) : 0;
 	if (rc == 0 && c->format == CTL_JSON)
 		return ctl_json(c, p);

@@ -9,7 +9,7 @@
  *	op*.c     operations: ops of exec, recovery   rpc.c    control.sock;  verbs.c  its methods
  *	plan.c    what an upgrade would do            log.c    lines
  *	limits.c  file descriptors                    accept.c connections to both sockets
- *	holders.c who holds code
+ *	holders.c who holds code                      threads.c where a silent worker's threads stand
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -187,13 +187,18 @@ int wire_ask(struct sup_worker *w, json_t *body, wire_reply_fn *fn, void *ctx, s
 
 /* holders.c */
 bool holders_possible(const struct sup_worker *w); /* it has task functions, or an old version mapped */
-/* Asks each running worker that may hold code; fn gets {worker: reply or null} once, maybe before this
+/* Asks each running worker that may hold old code, or all; fn gets {worker: reply or null} once, maybe before this
  * returns.  body is called for each; -1: memory, and fn is not called. */
 typedef json_t *holders_body_fn(void *ctx, const struct sup_worker *w);
 typedef void holders_fn(void *ctx, const json_t *answers);
-int holders_gather(struct daemon *d, holders_body_fn *body, holders_fn *fn, void *ctx) RTE_MUST_CHECK;
+int holders_gather(struct daemon *d, bool all, holders_body_fn *body, holders_fn *fn, void *ctx) RTE_MUST_CHECK;
 /* HOLDERs of proto.h with worker and pid; new reference. */
 json_t *holders_named(const struct sup_worker *w, const json_t *list);
+
+/* threads.c */
+/* HOLDERs: where the threads of a worker stand that does not answer.  Stops each for a moment.  New
+ * reference; NULL: memory. */
+json_t *threads_stand(const struct sup_worker *w);
 
 /* rpc.c */
 struct rpc_conn;

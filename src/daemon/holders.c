@@ -71,7 +71,7 @@ ask(struct gather *g, struct sup_worker *w, json_t *body)
 }
 
 int
-holders_gather(struct daemon *d, holders_body_fn *body, holders_fn *fn, void *ctx)
+holders_gather(struct daemon *d, bool all, holders_body_fn *body, holders_fn *fn, void *ctx)
 {
 	struct gather *g = calloc(1, sizeof(*g));
 	if (g == NULL || (g->answers = json_object()) == NULL) {
@@ -84,7 +84,7 @@ holders_gather(struct daemon *d, holders_body_fn *body, holders_fn *fn, void *ct
 	g->pending = 1; /* nobody's: the end comes when all are asked */
 	for (size_t i = 0; d->sup != NULL && i < sup_count(d->sup); i++) {
 		struct sup_worker *w = sup_at(d->sup, i);
-		if (w->state == SUP_RUNNING && holders_possible(w))
+		if (w->state == SUP_RUNNING && (all || holders_possible(w)))
 			ask(g, w, body(ctx, w));
 	}
 	if (--g->pending == 0)

@@ -75,6 +75,13 @@ w_ask(void *ctx, struct exec_worker *w, json_t *body)
 }
 
 static json_t *
+w_stand(void *ctx, struct exec_worker *w)
+{
+	(void)ctx;
+	return threads_stand(w->ref);
+}
+
+static json_t *
 w_modules(void *ctx, struct exec_worker *w)
 {
 	struct operation *op = ctx;
@@ -283,7 +290,7 @@ w_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 }
 
 const struct exec_ops op_world = {
-    .send_json = w_send_json, .send_frame = w_send_frame, .ask = w_ask, .modules = w_modules, .kill = w_kill,
+    .send_json = w_send_json, .send_frame = w_send_frame, .ask = w_ask, .stand = w_stand, .modules = w_modules, .kill = w_kill,
     .replace = w_replace, .hold_starts = w_hold_starts, .runs = w_runs, .fails = w_fails,
     .found_again = w_found_again, .ended = w_ended, .map_step = w_map_step, .timer = w_timer,
     .now = w_now, .journal_begun = w_journal_begun, .journal_undo = w_journal_undo,

@@ -153,7 +153,9 @@ gathered(void *ctx, const json_t *answers)
 	gathered_free(g);
 }
 
-/* Takes about and look. */
+static json_t *holders_json(const struct gathered *g, const json_t *answers, struct rel_err *err);
+
+/* Takes about and look.  Any code may be that of a version which is asked for. */
 static void
 gather(const struct verb_call *v, const char *text, json_t *about, json_t *look,
     json_t *(*make)(const struct gathered *g, const json_t *answers, struct rel_err *err))
@@ -168,7 +170,7 @@ gather(const struct verb_call *v, const char *text, json_t *about, json_t *look,
 	*g = (struct gathered){.d = v->d, .waiter = rpc_wait(v->c, v->id), .about = about, .look = look,
 	    .text = text != NULL ? strdup(text) : NULL, .make = make};
 	if (g->waiter != NULL && (text == NULL) == (g->text == NULL) &&
-	    holders_gather(v->d, ask_holders, gathered, g) == 0)
+	    holders_gather(v->d, make == holders_json && text != NULL, ask_holders, gathered, g) == 0)
 		return;
 	gathered_free(g);
 	answer(v, NULL, NULL);
@@ -217,15 +219,6 @@ is_of(const json_t *holder, const json_t *modules)
 					      json_object_get(holder, "digest")));
 }
 
-/* One that says nothing may hold anything. */
-static json_t *
-unknown_holder(const struct sup_worker *w)
-{
-	return json_pack("{s:s, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:s, s:s}", "worker", w->name, "pid", (int)w->pid,
-	    "module", "vsn", "task", "thread", "function", "since", "what", "unknown", "hint",
-	    "the worker does not answer: its loop is busy, or stopped");
-}
-
 static json_t *
 holders_json(const struct gathered *g, const json_t *answers, struct rel_err *err)
 {
@@ -235,14 +228,15 @@ holders_json(const struct gathered *g, const json_t *answers, struct rel_err *er
 	for (size_t i = 0; rc == 0 && d->sup != NULL && i < sup_count(d->sup); i++) {
 		const struct sup_worker *w = sup_at(d->sup, i);
 		json_t *said = json_object_get(answers, w->name), *h;
-		if (json_is_null(said))
-			rc = append(list, unknown_holder(w), err);
-		json_t *named = holders_named(w, json_object_get(said, "holders"));
+		/* One that says nothing may hold anything. */
+		json_t *seen = json_is_null(said) ? threads_stand(w) : NULL;
+		json_t *named = holders_named(w, seen != NULL ? seen : json_object_get(said, "holders"));
 		size_t k;
 		json_array_foreach (named, k, h)
-			if (rc == 0 && is_of(h, g->about))
+			if (rc == 0 && (seen != NULL || is_of(h, g->about)))
 				rc = append(list, json_incref(h), err);
 		json_decref(named);
+		json_decref(seen);
 	}
 	if (rc == 0)
 		return list;
@@ -378,14 +372,15 @@ verb_history(const struct verb_call *v)
 static json_t *
 planned(const struct gathered *g, const json_t *answers, struct rel_err *err)
 {
+	(void)err;
 	json_t *kills = json_object_get(g->about, "kills"), *holders = json_object_get(g->about, "holders"), *h;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && g->d->sup != NULL && i < sup_count(g->d->sup); i++) {
 		const struct sup_worker *w = sup_at(g->d->sup, i);
 		json_t *said = json_object_get(answers, w->name);
-		if (json_is_null(said))
-			rc = append(holders, unknown_holder(w), err);
-		json_t *blocking = holders_named(w, json_object_get(said, "blocking"));
+		json_t *seen = json_is_null(said) ? threads_stand(w) : NULL;
+		json_t *blocking = holders_named(w, seen != NULL ? seen : json_object_get(said, "blocking"));
+		json_decref(seen);
 		json_t *staying = holders_named(w, json_object_get(said, "staying"));
 		int fds = json_array_size(staying) > 0 ? proc_fds(w->pid) : 0;
 		size_t k;

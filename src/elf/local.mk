@@ -6,7 +6,7 @@ src_elf_librelelf_la_SOURCES = \
 	src/elf/dwarf.c \
 	src/elf/dwarf_attr.c \
 	src/elf/dynamic.c \
-	src/elf/find.c \
+	src/elf/find.c src/elf/function.c \
 	src/elf/head.c \
 	src/elf/hooks.c \
 	src/elf/id.c \

@@ -122,6 +122,8 @@ struct exec_ops {
 	/* `ask` of proto.h without its id, takes body; exec_answer() tells what came of it, later and once.
 	 * -1: it cannot be reached. */
 	int (*ask)(void *ctx, struct exec_worker *w, json_t *body);
+	/* HOLDERs of proto.h: where its threads stand, seen from outside; new reference, NULL: not known. */
+	json_t *(*stand)(void *ctx, struct exec_worker *w);
 	/* The members of `modules` (MODULE of proto.h) that this worker may need in the new code. */
 	json_t *(*modules)(void *ctx, struct exec_worker *w);
 	void (*kill)(void *ctx, struct exec_worker *w);     /* SIGKILL: it overran its deadline */

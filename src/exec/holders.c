@@ -40,15 +40,20 @@ describe(const json_t *list, char *buf, size_t size)
 	const char *module = json_string_value(json_object_get(h, "module"));
 	const char *vsn = json_string_value(json_object_get(h, "vsn"));
 	const char *since = json_string_value(json_object_get(h, "since"));
-	char who[128] = "", more[32] = "";
+	char who[128] = "", at[32] = "", more[32] = "";
+	const json_t *offset = json_object_get(h, "offset");
+	long long thread = (long long)json_integer_value(json_object_get(h, "thread"));
 	if (task != NULL)
-		snprintf(who, sizeof(who), "task %.64s (thread %lld) in ", task,
-		    (long long)json_integer_value(json_object_get(h, "thread")));
+		snprintf(who, sizeof(who), "task %.64s (thread %lld) in ", task, thread);
+	else if (thread != 0)
+		snprintf(who, sizeof(who), "thread %lld in ", thread);
+	if (json_is_integer(offset))
+		snprintf(at, sizeof(at), " +0x%llx", (unsigned long long)json_integer_value(offset));
 	if (json_array_size(list) > 1)
 		snprintf(more, sizeof(more), ", and %zu more", json_array_size(list) - 1);
-	snprintf(buf, size, "%.150s: %s%.64s %.64s%s%.32s%s", worker != NULL ? worker : "?", who,
-	    module != NULL ? module : "?", vsn != NULL ? vsn : "?", since != NULL ? ", in its turn since " : "",
-	    since != NULL ? since : "", more);
+	snprintf(buf, size, "%.150s: %s%.64s %.64s%s%s%.32s%s", worker != NULL ? worker : "?", who,
+	    module != NULL ? module : "?", vsn != NULL ? vsn : "?", at,
+	    since != NULL ? ", in its turn since " : "", since != NULL ? since : "", more);
 }
 
 /* ------------------------------------------------------------------ asking */
@@ -332,6 +337,12 @@ void
 exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err)
 {
 	char who[512], text[sizeof(err->text)];
+	if (json_array_size(w->unrest) == 0) { /* its loop does not come to speak */
+		json_t *seen = x->ops->stand(x->ctx, w);
+		exec_unrest(w, NULL);
+		add_all(w->unrest, w, seen);
+		json_decref(seen);
+	}
 	if (json_array_size(w->unrest) == 0)
 		return;
 	describe(w->unrest, who, sizeof(who));

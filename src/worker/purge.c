@@ -124,13 +124,15 @@ spare_foreign(struct worker *w)
 	bool known = worker_foreign_find(w, &list) == 0;
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
 		const struct foreign *f = known && !o->mark ? worker_foreign_holds(&list, o) : NULL;
-		if (o->mark || (known && f == NULL))
+		if (o->mark || (known && f == NULL)) {
+			o->foreign &= o->mark;
 			continue;
+		}
 		o->mark = true;
 		n++;
-		if (o->said)
-			continue;
-		o->said = true;
+		if (o->foreign)
+			continue; /* said before */
+		o->foreign = true;
 		worker_log(w, RELW_WARNING, "module %s %s stays mapped: thread %d%s", o->module, o->table->vsn,
 		    f != NULL ? (int)f->tid : 0,
 		    f == NULL || f->unknown ? " cannot be looked at" : ", which the runtime did not start, is in it");
@@ -281,7 +283,7 @@ worker_purge_again(struct worker *w)
 static size_t
 held_by(const struct worker *w, const struct object *o)
 {
-	size_t n = o->stays != NULL;
+	size_t n = (o->stays != NULL) + o->foreign;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {
 		const struct gen *g = atomic_load(&t->pin);
 		int at = g != NULL && g != w->gen ? worker_gen_index(g, o->module) : -1;

@@ -47,7 +47,7 @@ struct object {
 	uintptr_t lo, hi;             /* the mapped range */
 	bool fresh;                   /* opened by the operation that is going on */
 	bool mark;                    /* purge: stays */
-	bool said;                    /* that a foreign thread holds it */
+	bool foreign;                 /* a thread that is not ours held it, when that was last looked at */
 	const char *stays;            /* why it cannot be unmapped; NULL: not tried, or it is current */
 };
 

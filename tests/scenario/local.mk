@@ -4,6 +4,7 @@ scenarios = \
 	tests/scenario/10-boot.bats \
 	tests/scenario/20-upgrade.bats \
 	tests/scenario/25-tasks.bats \
+	tests/scenario/26-strays.bats \
 	tests/scenario/30-broken.bats \
 	tests/scenario/40-crash.bats \
 	tests/scenario/50-bad-input.bats \
@@ -33,6 +34,20 @@ tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
 wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
 	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la tests/scenario/wicked_slow.la
 check_LTLIBRARIES += $(wicked)
+strays = tests/scenario/stray-0.1.0.la tests/scenario/stray-0.1.1.la tests/scenario/stray-0.1.2.la
+check_LTLIBRARIES += $(strays)
+tests_scenario_stray_0_1_0_la_SOURCES = tests/scenario/stray.c
+tests_scenario_stray_0_1_0_la_CPPFLAGS = $(hello_cppflags) -DSTRAY='"0.1.0-stray"'
+tests_scenario_stray_0_1_0_la_CFLAGS = $(hello_cflags)
+tests_scenario_stray_0_1_0_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_stray_0_1_1_la_SOURCES = tests/scenario/stray.c
+tests_scenario_stray_0_1_1_la_CPPFLAGS = $(hello_cppflags) -DSTRAY='"0.1.1-stray"'
+tests_scenario_stray_0_1_1_la_CFLAGS = $(hello_cflags)
+tests_scenario_stray_0_1_1_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_stray_0_1_2_la_SOURCES = tests/scenario/stray.c
+tests_scenario_stray_0_1_2_la_CPPFLAGS = $(hello_cppflags) -DSTRAY='"0.1.2-stray"'
+tests_scenario_stray_0_1_2_la_CFLAGS = $(hello_cflags)
+tests_scenario_stray_0_1_2_la_LDFLAGS = $(hello_ldflags)
 tests_scenario_wicked_abort_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_abort_la_CPPFLAGS = $(hello_cppflags) -DWICKED_ABORT
 tests_scenario_wicked_abort_la_CFLAGS = $(hello_cflags)

@@ -169,6 +169,18 @@ START_TEST(who_does_not_come_to_rest_is_named)
 }
 END_TEST
 
+START_TEST(a_loop_that_does_not_speak_is_looked_at)
+{
+	struct world *w = world_unrehearsed("g", 1);
+	w->fakes[0].act[0][0] = ACT_BUSY;
+	w->fakes[0].stands = true;
+	run(w, EXEC_ROLLED_BACK);
+	says(w, "did not come to rest within 5000 ms: a/c/0: thread 8 in m0 1 +0x42");
+	ck_assert_uint_eq(listed(w, "holders"), 1);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -184,6 +196,7 @@ main(void)
 	tcase_add_loop_test(tc, one_that_does_not_say, 0, (int)NELEM(answers));
 	tcase_add_test(tc, one_that_cannot_be_asked);
 	tcase_add_test(tc, who_does_not_come_to_rest_is_named);
+	tcase_add_test(tc, a_loop_that_does_not_speak_is_looked_at);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_SILENT);

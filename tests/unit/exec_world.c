@@ -136,6 +136,15 @@ holders(const struct fake *f, size_t n)
 	return list;
 }
 
+static json_t *
+o_stand(void *ctx, struct exec_worker *xw)
+{
+	const struct fake *f = xw->ref;
+	(void)ctx;
+	return f->stands ? json_pack("[{s:s, s:s, s:i, s:i, s:s}]", "module", "m0", "vsn", "1", "thread", 8,
+	    "offset", 66, "what", "stack") : NULL;
+}
+
 static int
 o_ask(void *ctx, struct exec_worker *xw, json_t *body)
 {
@@ -329,7 +338,7 @@ o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 	json_decref(result);
 }
 
-static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame, .ask = o_ask,
+static const struct exec_ops ops = {.send_json = o_send_json, .send_frame = o_send_frame, .ask = o_ask, .stand = o_stand,
     .modules = o_modules, .kill = o_kill, .replace = o_replace, .hold_starts = o_hold_starts,
     .runs = o_runs, .fails = o_fails, .found_again = o_found_again, .ended = world_ended, .map_step = o_map_step, .timer = o_timer, .now = o_now,
     .journal_begun = o_journal_begun, .journal_undo = o_journal_undo, .journal_end = o_journal_end, .progress = o_progress,

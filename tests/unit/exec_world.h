@@ -56,6 +56,7 @@ struct fake {
 	size_t blocking, staying;     /* tasks in old code that is in the way; that do not leave the current code */
 	size_t stubborn;              /* of those, that do not end when told to */
 	size_t unrest;                /* tasks that it tells of when it is busy in a bracket */
+	bool stands;                  /* its loop can be looked at from outside */
 	enum answer ask;              /* OK, NO (an error), MUTE, DIE */
 	bool no_json, no_frame;       /* cannot be reached */
 	bool stays_down;              /* does not start again */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a worker's threads stand that does not say so itself: its loop runs module code that does not
+ * return, or it was stopped.  Looked at from outside by ptrace, where the kernel allows it: as an
+ * ancestor, or as the same user where no rule says otherwise.  It is never stopped by a signal: should
+ * relupd die meanwhile, it would stay so.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "stack/stack.h"
+
+#define OBJECTS_MAX 512
+#define THREADS_MAX 1024
+#define LISTED_MAX  32
+
+struct mapped {
+	char digest[REL_DIGEST_LEN + 1];
+};
+
+struct view {
+	pid_t pid;
+	struct stack_range ranges[OBJECTS_MAX];
+	struct mapped objects[OBJECTS_MAX];
+	size_t count;
+};
+
+/* "…/objects/DIGEST.so"; false: another file. */
+static bool
+digest_of(const char *line, char digest[static REL_DIGEST_LEN + 1])
+{
+	static const char dir[] = "/objects/";
+	const char *at = strstr(line, dir);
+	if (at == NULL || strlen(at) < sizeof(dir) - 1 + REL_DIGEST_LEN)
+		return false;
+	snprintf(digest, REL_DIGEST_LEN + 1, "%s", at + sizeof(dir) - 1);
+	return rel_digest_ok(digest);
+}
+
+/* The whole of each object, from its first page to its last. */
+static int
+find_objects(struct view *v)
+{
+	char path[48], *line = NULL;
+	size_t size = 0;
+	snprintf(path, sizeof(path), "/proc/%ld/maps", (long)v->pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return -1;
+	while (getline(&line, &size, f) > 0) {
+		char digest[REL_DIGEST_LEN + 1];
+		uintptr_t lo, hi;
+		if (sscanf(line, "%lx-%lx", &lo, &hi) != 2 || !digest_of(line, digest))
+			continue;
+		size_t i = v->count;
+		while (i > 0 && strcmp(v->objects[i - 1].digest, digest) != 0)
+			i--;
+		if (i > 0) {
+			v->ranges[i - 1].hi = hi;
+		} else if (v->count < OBJECTS_MAX) {
+			v->ranges[v->count] = (struct stack_range){lo, hi};
+			memcpy(v->objects[v->count++].digest, digest, sizeof(digest));
+		}
+	}
+	free(line);
+	fclose(f);
+	return 0;
+}
+
+static bool
+has_digest(const json_t *o, const char *digest)
+{
+	const char *is = json_string_value(json_object_get(o, "digest"));
+	return is != NULL && strcmp(is, digest) == 0;
+}
+
+/* What the worker last said of this object: LOADED, or its `old`; *ret_module: whose. */
+static const json_t *
+said_of(const struct sup_worker *w, const char *digest, json_t **ret_module)
+{
+	size_t i;
+	json_t *m;
+	json_array_foreach (w->loaded, i, m) {
+		*ret_module = json_object_get(m, "module");
+		if (has_digest(m, digest))
+			return m;
+		if (has_digest(json_object_get(m, "old"), digest))
+			return json_object_get(m, "old");
+	}
+	*ret_module = NULL;
+	return NULL;
+}
+
+static json_t *
+holder(const struct sup_worker *w, const struct view *v, pid_t tid, const struct stack_find *find)
+{
+	json_t *module;
+	const char *digest = v->objects[find->range].digest;
+	const json_t *said = said_of(w, digest, &module);
+	return json_pack("{s:O?, s:O?, s:O?, s:s, s:n, s:i, s:n, s:n, s:s, s:I, s:s}", "module", module, "vsn",
+	    json_object_get(said, "vsn"), "version", json_object_get(said, "version"), "digest", digest, "task",
+	    "thread", (int)tid, "function", "since", "what", "stack", "offset",
+	    (json_int_t)(find->at - v->ranges[find->range].lo), "hint",
+	    tid == w->pid ? "the worker does not answer: its loop is here" : "seen from outside");
+}
+
+/* Its own word for it that nobody knows. */
+static json_t *
+unknown(const struct sup_worker *w, const char *why)
+{
+	return json_pack("{s:n, s:n, s:n, s:n, s:n, s:i, s:n, s:n, s:s, s:s}", "module", "vsn", "version", "digest",
+	    "task", "thread", (int)w->pid, "function", "since", "what", "unknown", "hint", why);
+}
+
+json_t *
+threads_stand(const struct sup_worker *w)
+{
+	json_t *list = json_array();
+	pid_t *tids = calloc(THREADS_MAX, sizeof(*tids));
+	struct view *v = calloc(1, sizeof(*v));
+	ssize_t n = -1;
+	if (list != NULL && tids != NULL && v != NULL) {
+		v->pid = w->pid;
+		n = find_objects(v) == 0 ? stack_threads(w->pid, tids, THREADS_MAX) : -1;
+	}
+	bool loop = false;
+	for (ssize_t i = 0; i < n && json_array_size(list) < LISTED_MAX; i++) {
+		struct stack_find find;
+		enum stack_seen seen = stack_look_traced(w->pid, tids[i], v->ranges, v->count, &find);
+		if (seen == STACK_HOLDS)
+			json_array_append_new(list, holder(w, v, tids[i], &find));
+		loop |= tids[i] == w->pid && (seen == STACK_HOLDS || seen == STACK_CLEAR);
+	}
+	if (!loop)
+		json_array_append_new(list, unknown(w, "the worker does not answer, and could not be looked at"));
+	else if (json_array_size(list) == 0)
+		json_array_append_new(list, unknown(w, "the worker does not answer, and its loop is in no module"));
+	free(tids);
+	free(v);
+	return list;
+}
