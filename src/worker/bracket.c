@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -170,10 +171,23 @@ decision(struct bracket *b, bool built)
 	return built ? v : PROTO_ABORT; /* what is not built cannot be committed, whatever stands */
 }
 
+/* The decision stands: there is no old state to go back to. */
+static void
+in_place(struct bracket *b, struct txn *t)
+{
+	if (!t->in_place)
+		return;
+	set_phase(b, PROTO_PHASE_CHANGE);
+	if (worker_txn_in_place(t) == PROTO_OK)
+		return;
+	worker_log(b->w, RELW_ERROR, "%s: it failed in place, after the decision: this worker ends", t->fail.text);
+	abort();
+}
+
 static void
 change(struct bracket *b, struct gen *from, struct gen *to, const struct changes *changes)
 {
-	struct txn t = {.w = b->w, .from = from, .to = to, .changes = changes,
+	struct txn t = {.w = b->w, .from = from, .to = to, .changes = changes, .undo = b->reply.undo != 0,
 	    .checked = changes == &b->step->changes};
 	set_phase(b, PROTO_PHASE_CHANGE);
 	bool built = worker_txn_build(&t) == PROTO_OK;
@@ -182,10 +196,12 @@ change(struct bracket *b, struct gen *from, struct gen *to, const struct changes
 	if (!built)
 		tell_failure(b, &t.fail);
 	enum proto_word_value v = decision(b, built);
-	if (v == PROTO_COMMIT)
+	if (v == PROTO_COMMIT) {
+		in_place(b, &t);
 		worker_txn_commit(&t);
-	else
+	} else {
 		worker_txn_abort(&t);
+	}
 	set_state(b, v);
 	worker_tasks_go(b->w);
 	b->reply.resumed_ns = rel_mono_now();

@@ -193,7 +193,7 @@ check_table(const struct object *o, struct rel_err *err)
 	if (check_vsn(t->vsn) != 0)
 		return rel_err_set(err, REL_E_BAD_MODULE,
 		    "%s: its vsn is not a text of 1 to %d bytes", o->path, VSN_MAX);
-	if ((t->flags & ~(uint32_t)RELW_PINNED) != 0 || t->reserved != 0)
+	if ((t->flags & ~(uint32_t)(RELW_PINNED | RELW_IN_PLACE)) != 0 || t->reserved != 0)
 		return rel_err_set(err, REL_E_BAD_MODULE, "%s: its flags %#x are not known here",
 		    o->path, t->flags);
 	if ((t->interface_name == NULL) != (t->interface == NULL))

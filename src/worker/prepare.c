@@ -123,6 +123,21 @@ join(struct op *op)
 	rel_fd_close(&op->done);
 }
 
+/* What cannot be taken back was tried before, whatever was asked for. */
+static int
+check_rehearsed(const struct worker *w, const struct op *op, struct rel_err *err)
+{
+	for (size_t i = 0; i < op->step_count; i++) {
+		const struct step *s = &op->steps[i];
+		if (!worker_converts_in_place(s->before, s->after, &s->changes) || w->rehearsed == op->id)
+			continue;
+		rel_err_set(err, REL_E_CODE_CHANGE_FAILED, "module %s converts its state in place, and that was not "
+		    "rehearsed", s->after->table.e[0].obj->module);
+		return rel_err_hint(err, "leave out `--rehearse never`");
+	}
+	return 0;
+}
+
 void
 worker_prepare_loaded(struct worker *w)
 {
@@ -135,7 +150,7 @@ worker_prepare_loaded(struct worker *w)
 	json_t *id = json_incref(json_object_get(op->message, "operation"));
 	json_t *finish = MOVE(op->finish);
 	bool ask = op->answer;
-	if (err.code != REL_OK || worker_op_build(w, op, &err) != 0)
+	if (err.code != REL_OK || worker_op_build(w, op, &err) != 0 || check_rehearsed(w, op, &err) != 0)
 		worker_op_end(w, false, NULL);
 	if (ask)
 		answer(w, id, &err);

@@ -74,6 +74,14 @@ cut_off(struct worker *w, pid_t parent, int pipe)
 	w->link.sock = -1;
 }
 
+/* What the real worker does before the decision, and what it does after it. */
+static enum proto_built_code
+build(struct txn *t)
+{
+	enum proto_built_code code = worker_txn_build(t);
+	return code == PROTO_OK ? worker_txn_in_place(t) : code;
+}
+
 static int
 make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *r, struct rel_err *err)
 {
@@ -88,7 +96,7 @@ make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *
 		    .rehearsal = true};
 		tell_module(stage, s->after->table.e[0].obj->module);
 		mono_ns_t begin = rel_mono_now();
-		enum proto_built_code code = worker_txn_build(&t);
+		enum proto_built_code code = build(&t);
 		int64_t built_us = (rel_mono_now() - begin) / 1000;
 		r->longest_us = built_us > r->longest_us ? built_us : r->longest_us;
 		if (code != PROTO_OK) {
@@ -285,6 +293,8 @@ worker_rehearse_reap(struct worker *w)
 	conclude(r, &si);
 	w->rehearsal = NULL;
 	release(r); /* before the answer: who asks again at once finds the worker as it was */
+	if (strcmp(r->result, "ok") == 0)
+		w->rehearsed = r->operation;
 	answer(w, r->operation, r->result, r, r->code, r->text);
 	free(r);
 }

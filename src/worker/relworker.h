@@ -149,7 +149,7 @@ struct relw_function {
 
 enum relw_flags {
 	RELW_PINNED = 1,              /* never unmapped: something outside keeps pointers into it */
-	RELW_IN_PLACE = 2,            /* reserved */
+	RELW_IN_PLACE = 2,            /* code_change turns `old` itself into the new state, see there */
 };
 
 struct relw_module {
@@ -175,7 +175,11 @@ struct relw_module {
 	/* Always the newer version's function: the incoming one's on the way up, the outgoing one's
 	 * on the way down.  Builds *ret_new beside `old` and changes nothing that `old` reaches; only
 	 * relw_txn_*, relw_refuse, relw_log and the readers of args and env may be called.  0: built;
-	 * else refused, and what it had built it has freed itself. */
+	 * else refused, and what it had built it has freed itself.
+	 * With RELW_IN_PLACE (in the newer version's table) it is called after the decision instead, and owns
+	 * `old`: it returns that, changed, or frees it.  It is always rehearsed first; a refusal in the real
+	 * worker ends that worker, which starts again in the release that was decided on, and so does the
+	 * way back. */
 	int (*code_change)(struct relw *rw, const struct relw_change *change, void *old, void **ret_new);
 	/* Frees the memory of a state, nothing else: no fd is closed, no registration touched, no part
 	 * of another module freed.  Called for the old state after a commit (by the old version) and

@@ -484,6 +484,21 @@ same_code(const struct gen *a, const struct gen *b)
 	return same;
 }
 
+/* By the newer version's word.  Where the code is the new one already, so is the state. */
+bool
+worker_converts_in_place(const struct gen *from, const struct gen *to, const struct changes *changes)
+{
+	const struct change *c = find_change(changes, to->table.e[0].obj->module);
+	const struct gen *newer = c != NULL && c->mode == RELW_DOWN ? from : to;
+	return c != NULL && !same_code(from, to) && (newer->table.e[0].obj->table->flags & RELW_IN_PLACE) != 0;
+}
+
+enum proto_built_code
+worker_txn_in_place(struct txn *t)
+{
+	return t->in_place ? run_code_change(t, find_change(t->changes, t->to->table.e[0].obj->module)) : PROTO_OK;
+}
+
 enum proto_built_code
 worker_txn_build(struct txn *t)
 {
@@ -498,7 +513,13 @@ worker_txn_build(struct txn *t)
 	 * below it changes still converts that one's parts. */
 	if (same_code(t->from, t->to))
 		return PROTO_OK;
-	if (c != NULL && run_code_change(t, c) != PROTO_OK)
+	t->in_place = worker_converts_in_place(t->from, t->to, t->changes);
+	if (t->in_place && t->undo) {
+		fail(&t->fail, PROTO_REFUSED, t->to->table.e[0].obj->module,
+		    "its state was converted in place, and the way back is a restart");
+		return t->fail.code;
+	}
+	if (c != NULL && !t->in_place && run_code_change(t, c) != PROTO_OK)
 		return t->fail.code;
 	return t->changes->n > 0 && t->w->tasks.list != NULL ? convert_tasks(t) : PROTO_OK;
 }
@@ -563,7 +584,7 @@ worker_txn_commit(struct txn *t)
 	}
 	w->trash = (struct trash){.gen = t->from,
 	    .state = t->from->state,
-	    .has_state = t->state != t->from->state,
+	    .has_state = t->state != t->from->state && !t->in_place,
 	    .parts = t->parts,
 	    .n = t->n,
 	    .since = rel_mono_now()};

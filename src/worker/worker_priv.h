@@ -280,6 +280,8 @@ struct txn {
 	void *progress_arg;
 	const char *running;          /* the module whose code_change or convert runs */
 	bool rehearsal;
+	bool undo;                    /* back, after a commit */
+	bool in_place;                /* built: the code_change is due after the decision */
 	bool checked;                 /* worker_step_check() passed when the step was prepared */
 	void *state;                  /* built: the new one */
 	int fds, timers;              /* lists of re-keyed registrations, -1: end */
@@ -379,6 +381,7 @@ struct worker {
 	struct link link;
 	struct op *op;
 	struct rehearsal *rehearsal;
+	int64_t rehearsed;            /* the operation that was rehearsed last, and well */
 	struct trash trash;
 
 	enum worker_call call;
@@ -501,6 +504,9 @@ int worker_fail_err(const struct fail *f, enum rel_ecode code, struct rel_err *e
 enum proto_built_code worker_step_check(const struct worker *w, const struct gen *from, const struct gen *to,
     const struct changes *changes, struct fail *ret);
 enum proto_built_code worker_txn_build(struct txn *t);
+/* After the decision, before the commit: what is converted in place.  A failure cannot be taken back. */
+enum proto_built_code worker_txn_in_place(struct txn *t);
+bool worker_converts_in_place(const struct gen *from, const struct gen *to, const struct changes *changes);
 void worker_txn_commit(struct txn *t);
 void worker_txn_abort(struct txn *t);
 int worker_txn_convert(struct worker *w, const char *module, const char *type, void *old, void **ret_new);

@@ -185,7 +185,7 @@ class Tests(States, Relups):
                 ("a function twice", (f'.name = "a", {event}',) * 3, "has the function 'a' twice")):
             self.one(title, ["bad_module"], says=[says], head=functions(*entries), callbacks=more)
         for title, what, says in (
-                ("a flag that is reserved", ".flags = RELW_IN_PLACE", "the flags 0x2"),
+                ("a flag that nobody knows", ".flags = 4", "the flags 0x4"),
                 ("a reserved word", ".reserved = 1", "`reserved` 0x1"),
                 ("an interface without a name", ".interface_name = NULL", "without an interface_name"),
                 ("a name without an interface", ".interface = NULL", "without an interface:")):

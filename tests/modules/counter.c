@@ -5,8 +5,8 @@
  *   COUNTER 2, 3     state layout 2, made by code_change, which takes orders from `extra`
  *   COUNTER_LACKS    version 2 without function "echo", which a registration names
  *   COUNTER_NOCHANGE version 2 without code_change
- *   COUNTER_FLAGS    the table's flags
- * `extra`: {"do": "refuse" | "crash" | "hang" | "forbidden" | "memory" | "stop" | "unset"}
+ *   COUNTER_FLAGS    the table's flags; in place, code_change frees the old state
+ * `extra`: {"do": "refuse" | "refuse_real" | "crash" | "hang" | "forbidden" | "memory" | "stop" | "unset"}
  */
 #include "config.h"
 
@@ -208,6 +208,8 @@ handle_call(struct relw *rw, void *state, const char *request, char **ret_reply)
 static int
 obey(struct relw *rw, const struct relw_change *change)
 {
+	if (strstr(change->extra, "\"refuse_real\"") != NULL && !change->rehearsal)
+		return relw_refuse(rw, "told to refuse after the rehearsal");
 	if (strstr(change->extra, "\"refuse\"") != NULL)
 		return relw_refuse(rw, "told to refuse (%s, from %s)",
 		    change->rehearsal ? "rehearsal" : "real", change->other_vsn);
@@ -246,6 +248,8 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 		*n = ((struct state_2 *)old)->s;
 		*ret_new = n;
 	}
+	if ((COUNTER_FLAGS & RELW_IN_PLACE) != 0)
+		free(old);
 	if (relw_listener_count(rw) > 0)
 		relw_txn_rebind_fd(rw, relw_listener(rw, 0), change->mode == RELW_UP ? 2 : 1);
 	return 0;

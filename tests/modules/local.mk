@@ -9,6 +9,7 @@ check_LTLIBRARIES += \
 	tests/modules/counter-3.la \
 	tests/modules/counter-lacks.la \
 	tests/modules/counter-nochange.la \
+	tests/modules/counter-inplace.la \
 	tests/modules/counter-pinned.la \
 	tests/modules/counter-nodelete.la \
 	tests/modules/inward-1.la \
@@ -54,6 +55,9 @@ tests_modules_counter_lacks_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_nochange_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_nochange_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_NOCHANGE
 tests_modules_counter_nochange_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_counter_inplace_la_SOURCES = tests/modules/counter.c
+tests_modules_counter_inplace_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_FLAGS=RELW_IN_PLACE
+tests_modules_counter_inplace_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_pinned_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_pinned_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_FLAGS=RELW_PINNED
 tests_modules_counter_pinned_la_LDFLAGS = $(test_module_ldflags)

@@ -397,6 +397,84 @@ expect_rehearsed(const char *result, const char *module, const char *text, const
 	ck_assert_int_eq(fake_maps("/counter-2.so"), 0);
 }
 
+static void
+prepare_in_place(const char *order, bool ok)
+{
+	fake_prepare(json_pack("[o]", fake_step(0, true, json_pack("[s]", "counter"),
+	    json_pack("[o]", fake_change("counter", "up", json_pack("{s:s?}", "do", order))),
+	    json_pack("[o]", fake_change("counter", "down", NULL)))),
+	    fake_modules("counter-inplace", "counter", NULL), 60000);
+	json_t *p = fake_prepared(ok);
+	if (!ok)
+		ck_assert_ptr_nonnull(strstr(text_of(p, "text"), "in place, and that was not rehearsed"));
+	json_decref(p);
+}
+
+START_TEST(in_place_goes_after_the_decision)
+{
+	json_decref(fake_start_counter("counter-1"));
+	prepare_in_place(NULL, false); /* never without a rehearsal */
+	rehearse("counter-inplace", NULL, 60000);
+	expect_rehearsed("ok", "counter", "", "");
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+	prepare_in_place(NULL, true);
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	ck_assert_str_eq(fake_echo(), "2:7:2");
+	/* The old state is no more. */
+	fake_bracket(0, 1);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	ck_assert_int_eq(f.decided, PROTO_ABORT);
+	ck_assert_ptr_nonnull(strstr(f.text, "the way back is a restart"));
+	ck_assert_str_eq(fake_echo(), "2:8:2");
+	json_decref(fake_finish(true));
+}
+END_TEST
+
+/* A group is decided before any state was touched, so that an abort finds all as it was. */
+START_TEST(in_place_is_not_begun_before_the_decision)
+{
+	json_decref(fake_start_counter("counter-1"));
+	rehearse("counter-inplace", NULL, 60000);
+	expect_rehearsed("ok", "counter", "", "");
+	fake_prepare(json_pack("[o]", fake_step(0, false, json_pack("[s]", "counter"),
+	    json_pack("[o]", fake_change("counter", "up", NULL)), NULL)),
+	    fake_modules("counter-inplace", "counter", NULL), 60000);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_BUILT).code, PROTO_OK);
+	ck_assert_int_eq(proto_word_decide(&fake.memory.words[0], PROTO_ABORT), PROTO_ABORT);
+	fake_wake();
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_ABORT);
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+	json_decref(fake_finish(false));
+}
+END_TEST
+
+START_TEST(in_place_that_fails_ends_the_worker)
+{
+	json_decref(fake_start_counter("counter-1"));
+	rehearse("counter-inplace", "refuse_real", 60000);
+	expect_rehearsed("ok", "counter", "", "");
+	prepare_in_place("refuse_real", true);
+	fake_bracket(0, 0);
+	int status = fake_exit();
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+	ck_assert_int_eq(proto_word_read(&fake.memory.words[0]), PROTO_COMMIT);
+}
+END_TEST
+
+START_TEST(in_place_that_would_fail_is_found_by_the_rehearsal)
+{
+	json_decref(fake_start_counter("counter-1"));
+	rehearse("counter-inplace", "refuse", 60000);
+	expect_rehearsed("refused", "counter", "told to refuse", "");
+	ck_assert_str_eq(fake_echo(), "1:6:1");
+	prepare_in_place(NULL, false);
+}
+END_TEST
+
 START_TEST(rehearsal_says_ok_and_changes_nothing)
 {
 	json_decref(fake_start_counter("counter-1"));
@@ -550,6 +628,10 @@ main(void)
 	tcase_add_test(tc, built_gets_through_to_a_slow_daemon);
 	tcase_add_test(tc, failed_adopt_does_no_harm);
 	tcase_add_test(tc, garbage_from_the_daemon_ends_the_connection_only);
+	tcase_add_test(tc, in_place_goes_after_the_decision);
+	tcase_add_test(tc, in_place_is_not_begun_before_the_decision);
+	tcase_add_test(tc, in_place_that_fails_ends_the_worker);
+	tcase_add_test(tc, in_place_that_would_fail_is_found_by_the_rehearsal);
 	tcase_add_test(tc, rehearsal_says_ok_and_changes_nothing);
 	tcase_add_loop_test(tc, rehearsal_finds_what_is_bad, 0, (int)NELEM(rehearsals));
 	tcase_add_test(tc, rehearsal_tells_what_the_appup_lacks);
