@@ -79,7 +79,7 @@ X(STATE_UNKNOWN,       "state_type_not_found",   1, "tie the state type to its C
 X(NO_DEBUG_INFO,       "no_debug_info",          1, "build the module with -g and do not strip it: without, nobody can compare its states")
 X(BRUTAL_PURGE,        "brutal_purge",           1, "write soft, which waits for them, unless they are to be ended")
 X(APPLY_NO_UNDO,       "apply_without_undo",     1, "give the program that takes it back as `undo`")
-/* relctl check: module files */
+/* module files: relctl check, and those that would harm a worker by its loader (worker/dynamic.c) */
 X(ELF_UNIQUE,      "elf_unique_symbol",     1, "build with -fno-gnu-unique")
 X(ELF_NODELETE,    "elf_nodelete",          1, "link without -z nodelete")
 X(ELF_STATIC_TLS,  "elf_static_tls",        1, "build with -fPIC and no -ftls-model=initial-exec")

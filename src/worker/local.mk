@@ -4,9 +4,11 @@ noinst_LTLIBRARIES += src/worker/librelwcore.la
 src_worker_librelwcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 src_worker_librelwcore_la_SOURCES = \
 	src/worker/relworker.h \
+	src/worker/image_priv.h \
 	src/worker/worker_priv.h \
 	src/worker/api.c \
 	src/worker/bracket.c \
+	src/worker/dynamic.c \
 	src/worker/foreign.c \
 	src/worker/gen.c \
 	src/worker/holders.c \

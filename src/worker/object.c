@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening a module's object.  Its bytes were digested by relupd; here everything that would turn
  * into a signal or into the wrong code is looked at before the loader touches the file: its size,
- * the machine, that every part to be mapped is inside the file, that no other handle answers to
- * its name.  Then the exported table.  May run beside the loop: touches no worker.
+ * the machine, that every part to be mapped is inside the file, what it asks of the loader
+ * (dynamic.c), that no other handle answers to its name.  Then the exported table.  May run beside the loop: touches no worker.
  */
 #include "config.h"
 
@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "worker/image_priv.h"
 #include "worker/worker_priv.h"
 
-#define PHDRS_MAX 64
-#define VSN_MAX	  64
+#define VSN_MAX 64
 
 /* This program's own header, made by the linker: tells the machine without a list of them. */
 extern const ElfW(Ehdr) __ehdr_start;
@@ -50,7 +50,7 @@ check_header(const ElfW(Ehdr) * h, uint64_t size, const char *path, struct rel_e
 		    h->e_machine, __ehdr_start.e_machine);
 	if (h->e_type != ET_DYN)
 		return rel_err_set(err, REL_E_BAD_OBJECT, "%s is not a shared object", path);
-	if (h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0 || h->e_phnum > PHDRS_MAX ||
+	if (h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0 || h->e_phnum > IMAGE_SEGMENTS_MAX ||
 	    !inside(h->e_phoff, h->e_phnum * sizeof(ElfW(Phdr)), size))
 		return rel_err_set(
 		    err, REL_E_BAD_OBJECT, "%s is damaged: its program headers", path);
@@ -99,15 +99,17 @@ check_file(const struct modrec *m, uintptr_t *ret_lo, uintptr_t *ret_hi, struct 
 	if (st.st_size != m->size)
 		return rel_err_set(err, REL_E_BAD_OBJECT, "%s has %jd bytes; the release says %jd",
 		    m->path, (intmax_t)st.st_size, (intmax_t)m->size);
-	ElfW(Ehdr) h;
-	ElfW(Phdr) p[PHDRS_MAX];
-	if (read_at(fd, &h, sizeof(h), 0) != 0)
+	struct image im = {.path = m->path, .fd = fd, .size = (uint64_t)st.st_size};
+	if (read_at(fd, &im.head, sizeof(im.head), 0) != 0)
 		return rel_err_set(err, REL_E_BAD_OBJECT, "%s is not an ELF file", m->path);
-	if (check_header(&h, (uint64_t)st.st_size, m->path, err) != 0)
+	if (check_header(&im.head, im.size, m->path, err) != 0)
 		return -1;
-	if (read_at(fd, p, h.e_phnum * sizeof(p[0]), h.e_phoff) != 0)
+	if (read_at(fd, im.segments, im.head.e_phnum * sizeof(im.segments[0]), im.head.e_phoff) != 0)
 		return rel_err_set(err, REL_E_BAD_OBJECT, "cannot read %s", m->path);
-	return check_segments(p, h.e_phnum, (uint64_t)st.st_size, m->path, ret_lo, ret_hi, err);
+	if (check_segments(
+		im.segments, im.head.e_phnum, im.size, m->path, ret_lo, ret_hi, err) != 0)
+		return -1;
+	return worker_dynamic_check(&im, err);
 }
 
 static int

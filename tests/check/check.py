@@ -162,6 +162,8 @@ class Tests(States, Relups):
         self.one("a symbol that is one for all", ["elf_unique_symbol", "elf_export"], ["elf_writable_static"],
                  head='__asm__(".globl one\\n.type one, @gnu_unique_object\\n.size one, 4\\n.data\\none: .long 1\\n.text");')
         self.one("an executable stack", ["elf_executable_stack"], flags=["-Wl,-z,execstack"])
+        self.one("a relocation in the code", ["elf_text_relocation"], flags=["-Wl,-z,notext"],
+                 head='__asm__(".pushsection .text\\n.quad here\\nhere:\\n.popsection");')
         self.one("another name", ["bad_module"], head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = RELW_ABI, "
                  ".size = sizeof(struct relw_module), .name = \"x\", .vsn = (v)")
         self.one("another ABI", ["bad_abi"], head="#undef RELW_MODULE\n#define RELW_MODULE(n, v) .abi = 77, "

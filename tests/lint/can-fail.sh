@@ -71,7 +71,7 @@ long_function()
 }
 
 fresh
-for l in include-matrix headers-alone sizes no-sleep man-pages error-table spdx shell; do
+for l in include-matrix headers-alone sizes no-sleep man-pages error-table spdx shell loader; do
 	good "$l"
 done
 
@@ -93,6 +93,9 @@ echo 'X(C, "C-name", 1, "")' >>src/base/err_tbl.h && bad error-table "a malforme
 echo 'X(C, "c_name", 3, "")' >>src/base/err_tbl.h && bad error-table "a status that relctl has not"
 echo 'X(C, c_name, 1, "")' >>src/base/err_tbl.h && bad error-table "a line of another form"
 echo 'int x;' >src/doc/b.c && bad spdx "a file without a licence"
+echo 'void *h(void) { return dlmopen(-1, "m", 2); }' >>src/doc/a.c && bad loader "a namespace of its own"
+echo 'void *h(void) { return dlopen("m", RTLD_NOW | RTLD_GLOBAL); }' >>src/doc/a.c && bad loader "a module for all"
+echo 'void *h(void) { return dlopen("m", 1); }' >>src/doc/a.c && bad loader "a module that is bound by and by"
 # shellcheck disable=SC2016 # it is what is written
 echo 'cd $x && rm $(ls) && read y < $z; unused=1' >>tests/unit/a.sh && bad shell "careless shell"
 rm -r src/doc src/base src/daemon src/worker && bad include-matrix "that there is nothing to look at"

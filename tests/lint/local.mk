@@ -6,6 +6,7 @@ lint_tests = \
 	tests/lint/exported-symbols.sh \
 	tests/lint/headers-alone.sh \
 	tests/lint/include-matrix.sh \
+	tests/lint/loader.sh \
 	tests/lint/man-pages.sh \
 	tests/lint/no-globals.sh \
 	tests/lint/no-sleep.sh \

@@ -6,6 +6,7 @@
  *   COUNTER_LACKS    version 2 without function "echo", which a registration names
  *   COUNTER_NOCHANGE version 2 without code_change
  *   COUNTER_FLAGS    the table's flags; in place, code_change frees the old state
+ *   COUNTER_DTOR     version 2 with a destructor of the thread's data, as C++ has: it cannot be unmapped
  * `extra`: {"do": "refuse" | "refuse_real" | "crash" | "hang" | "forbidden" | "memory" | "stop" | "unset"}
  */
 #include "config.h"
@@ -54,9 +55,24 @@ struct state_2 {
 #define STATE(p) (&((struct state_2 *)(p))->s)
 #endif
 
+#ifdef COUNTER_DTOR
+extern int __cxa_thread_atexit_impl(void (*f)(void *), void *data, void *dso);
+extern void *__dso_handle;
+
+static void
+drop(void *data)
+{
+	(void)data;
+}
+#endif
+
 static int
 init(struct relw *rw, void **ret_state)
 {
+#ifdef COUNTER_DTOR
+	if (__cxa_thread_atexit_impl(drop, NULL, &__dso_handle) != 0)
+		return -ENOMEM;
+#endif
 	if (relw_arg_int(rw, "fail", 0) != 0)
 		return relw_refuse(rw, "told to fail");
 #if LAYOUT == 1

@@ -11,9 +11,9 @@ check_LTLIBRARIES += \
 	tests/modules/counter-nochange.la \
 	tests/modules/counter-inplace.la \
 	tests/modules/counter-pinned.la \
-	tests/modules/counter-nodelete.la \
 	tests/modules/inward-1.la \
 	tests/modules/inward-2.la \
+	tests/modules/counter-dtor.la \
 	tests/modules/pair-a-1.la \
 	tests/modules/pair-a-2.la \
 	tests/modules/pair-b-1.la \
@@ -61,14 +61,14 @@ tests_modules_counter_inplace_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_pinned_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_pinned_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_FLAGS=RELW_PINNED
 tests_modules_counter_pinned_la_LDFLAGS = $(test_module_ldflags)
-tests_modules_counter_nodelete_la_SOURCES = tests/modules/counter.c
-tests_modules_counter_nodelete_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2
-tests_modules_counter_nodelete_la_LDFLAGS = $(test_module_ldflags) -Wl,-z,nodelete
 tests_modules_inward_1_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
 tests_modules_inward_1_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_inward_2_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
 tests_modules_inward_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DINWARD='"2"'
 tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_counter_dtor_la_SOURCES = tests/modules/counter.c
+tests_modules_counter_dtor_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_DTOR
+tests_modules_counter_dtor_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_1_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=1
 tests_modules_tasker_1_la_LDFLAGS = $(test_module_ldflags)
@@ -147,3 +147,17 @@ tests_modules_bad_import_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_bad_init_la_SOURCES = tests/modules/bad.c
 tests_modules_bad_init_la_CPPFLAGS = $(AM_CPPFLAGS) -DBAD_INIT
 tests_modules_bad_init_la_LDFLAGS = $(test_module_ldflags)
+
+# Those that the loader refuses, and those that leave something behind, one for each way.
+loader_modules = tests/modules/loader/loader.c tests/modules/loader/other.c tests/modules/loader/stays.c
+EXTRA_DIST += tests/modules/loader/README tests/modules/loader/build.sh $(loader_modules)
+check_DATA += tests/modules/loader/stamp
+tests/modules/loader/stamp: tests/modules/loader/build.sh $(loader_modules) src/worker/relworker.h
+	$(AM_V_GEN)CC='$(CC)' $(SHELL) $(srcdir)/tests/modules/loader/build.sh \
+		$(srcdir) $(abs_builddir)/tests/modules/loader/out
+	$(AM_V_at)touch $@
+CLEANFILES += tests/modules/loader/stamp
+clean-local: clean-loader-modules
+.PHONY: clean-loader-modules
+clean-loader-modules:
+	rm -rf tests/modules/loader/out

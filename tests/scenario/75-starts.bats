@@ -37,16 +37,16 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	end_well "$3"
 }
 
-@test "new code that aborts in a constructor" {
+@test "new code that aborts while it is loaded" {
 	dies_of_the_new_code abort 'died of SIGABRT' 1
 }
 
-@test "new code that exits in a constructor, in each of three workers" {
+@test "new code that exits while it is loaded, in each of three workers" {
 	dies_of_the_new_code exit 'exited with status 3' 3
 }
 
 # Its status went to the relupd that is gone: not known how it ended, and still no `unchanged`.
-@test "new code that aborts in a constructor, in workers that were adopted" {
+@test "new code that aborts while it is loaded, in workers that were adopted" {
 	begin abort 2
 	end KILL
 	start_running 2
@@ -66,7 +66,7 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	end_well 1
 }
 
-@test "a worker that hangs in a constructor of new code serves on, ends when told to, and takes the next upgrade when it is through" {
+@test "a worker that hangs while it loads new code serves on, ends when told to, and takes the next upgrade when it is through" {
 	demo_root
 	wicked hang
 	export WICKED_GO=$WORK/go

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Listeners of release 0.1.1-crash that bring their worker down: in a constructor (WICKED_ABORT,
+ * Listeners of release 0.1.1-crash that bring their worker down: while they are loaded (WICKED_ABORT,
  * WICKED_EXIT, WICKED_HANG: until the file is there that WICKED_GO names), in init (WICKED_REFUSE), or
  * because they have none (WICKED_NO_INIT); WICKED_SLOW takes 300 ms for its code_change.
+ *
+ * A constructor is refused, so what runs at load is the choice of an ifunc.  Its calls go through slots
+ * that the loader has filled before: it leaves such choices to the end.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -10,8 +13,14 @@
 #include <relworker.h>
 
 #if defined(WICKED_ABORT) || defined(WICKED_EXIT) || defined(WICKED_HANG)
-__attribute__((constructor)) static void
-begin(void)
+static int
+chosen(void)
+{
+	return -1;
+}
+
+__attribute__((used, no_sanitize("address", "undefined"), no_profile_instrument_function)) static int (*
+    choose(void))(void)
 {
 #if defined(WICKED_ABORT)
 	abort();
@@ -21,7 +30,13 @@ begin(void)
 #else
 	_exit(3);
 #endif
+	return chosen;
 }
+
+static int begin(void) __attribute__((ifunc("choose")));
+#define BEGIN() begin()
+#else
+#define BEGIN() (-1)
 #endif
 
 #ifndef WICKED_NO_INIT
@@ -29,7 +44,8 @@ static int
 init(struct relw *rw, void **ret_state)
 {
 	(void)ret_state;
-	return relw_refuse(rw, "not on this machine");
+	relw_refuse(rw, "not on this machine");
+	return BEGIN();
 }
 #endif
 

@@ -203,9 +203,16 @@ START_TEST(damaged_object)
 	ck_assert_int_eq(pwrite(fd, "!", 1, sizeof(struct fix_elf) - 1), 1);
 	close(fd);
 	refused(st, "app", "1", "mod", REL_E_BAD_DIGEST, "lib/app-1/modules/mod.so");
-	/* the right bytes, laid down again, heal it */
+	/* The right bytes, laid down again, heal it; a worker that has the file mapped does not see them. */
+	struct stat before = stat_of(o.path);
+	char byte;
+	fd = open(o.path, O_RDONLY | O_CLOEXEC);
 	fix_module(root, "copy-1", "mod", 3);
 	ck_assert_str_eq(get(st, "copy", "1", "mod").digest, o.digest);
+	ck_assert_uint_ne(stat_of(o.path).st_ino, before.st_ino);
+	ck_assert_int_eq(pread(fd, &byte, 1, sizeof(struct fix_elf) - 1), 1);
+	ck_assert_int_eq(byte, '!');
+	close(fd);
 	ck_assert_str_eq(get(st, "app", "1", "mod").digest, o.digest);
 	ck_assert_uint_eq(fix_count(fix_path(root, "objects")), 1);
 	ck_assert_int_eq(unlink(o.path), 0);

@@ -574,7 +574,7 @@ static const struct {
 	const char *file, *reason;
 } stuck[] = {
     {"counter-pinned", "pinned"},
-    {"counter-nodelete", "dlclose did not unmap it"},
+    {"counter-dtor", "dlclose did not unmap it"},
 };
 
 START_TEST(what_cannot_be_unmapped_is_told_and_blocks_a_third)

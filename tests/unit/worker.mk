@@ -32,3 +32,16 @@ tests_unit_check_worker_host_SOURCES = tests/unit/check_worker_host.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h tests/modules/inward.h
 tests_unit_check_worker_host_LDADD = src/worker/librelworker.la src/proto/librelproto.la \
 	src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_loader
+TESTS += tests/unit/check_worker_loader
+tests_unit_check_worker_loader_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_loader_SOURCES = tests/unit/check_worker_loader.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_loader_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# Files that no compiler makes, looked at in this process.
+check_PROGRAMS += tests/unit/check_worker_dynamic
+TESTS += tests/unit/check_worker_dynamic
+tests_unit_check_worker_dynamic_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_worker_dynamic_SOURCES = tests/unit/check_worker_dynamic.c src/worker/dynamic.c \
+	src/worker/image_priv.h
+tests_unit_check_worker_dynamic_LDADD = src/base/librelbase.la $(CHECK_LIBS)

@@ -247,7 +247,8 @@ fake_module(const char *file, const char *module)
 {
 	char path[512], digest[65], version[8];
 	struct stat st = {0};
-	snprintf(path, sizeof(path), "%s/tests/modules/.libs/%s.so", top_builddir(), file);
+	snprintf(path, sizeof(path), "%s/tests/modules/%s%s.so", top_builddir(),
+	    strchr(file, '/') != NULL ? "" : ".libs/", file);
 	(void)stat(path, &st);
 	digest_of(file, digest);
 	snprintf(version, sizeof(version), "0.%c",

@@ -45,7 +45,8 @@ void fake_bracket(uint32_t step, int undo); /* by a message */
 void fake_bid(uint32_t step, int undo);	    /* by its cell, as to a group */
 void fake_ring(void);			    /* others of the group are bidden something */
 
-/* MODULE of proto.h for tests/modules/.libs/FILE.so; `module` NULL: "counter". */
+/* MODULE of proto.h for tests/modules/.libs/FILE.so, or tests/modules/DIR/FILE.so where it is named so;
+ * `module` NULL: "counter". */
 json_t *fake_module(const char *file, const char *module);
 json_t *fake_modules(const char *file, const char *module, ...); /* pairs, NULL ends */
 void fake_start(const char *module, json_t *modules, json_t *args);
