@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rehearsal: the worker forks at the top of its loop, the copy opens the new code and makes every
- * step on the real state, cut off from all descriptors.  The worker stands still for the fork
- * alone; what the copy finds out comes back over a pipe as a record, and its end over a pidfd.  Whose code
- * it runs stands in memory that both share: that is all that is known of a copy that crashed or hung.
+ * Rehearsal: the worker forks at the top of its loop, the copy locks itself in (sandbox.h), opens the new
+ * code and makes every step on the real state.  The worker stands still for the fork alone; what the copy
+ * finds out comes back over a pipe as a record, and its end over a pidfd.  Whose code it runs stands in
+ * memory that both share: that is all that is known of a copy that was killed or hung.
  */
 #include "config.h"
 
@@ -21,21 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "worker/worker_priv.h"
+#include "worker/sandbox.h"
 
-/* Below PIPE_BUF: a record arrives whole or not at all. */
-struct record {
-	bool ok;
-	int code;     /* enum rel_ecode of the failure: the same build reads it */
-	int64_t change_us, longest_us; /* building the states of all steps; of one */
-	char module[64];
-	char text[PROTO_FRAME_TEXT];
-	char hint[256]; /* "": what the code tells */
-};
+#define MEASURE_FOR (100 * DUR_MS)
 
 /* ------------------------------------------------------------------ the copy */
-#define CHILD_PIPE 3
-
 static void
 tell_module(void *arg, const char *module)
 {
@@ -65,18 +55,33 @@ cut_off(struct worker *w, pid_t parent, int pipe)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (pipe != CHILD_PIPE && dup2(pipe, CHILD_PIPE) < 0)
+	if (pipe != SANDBOX_PIPE && dup2(pipe, SANDBOX_PIPE) < 0)
 		_exit(1);
-	close_range(0, CHILD_PIPE - 1, 0);
-	close_range(CHILD_PIPE + 1, ~0u, 0);
+	close_range(0, SANDBOX_PIPE - 1, 0);
+	close_range(SANDBOX_PIPE + 1, ~0u, 0);
+	if (open("/dev/null", O_RDWR) == 0) /* what is printed goes nowhere, and no file gets these numbers */
+		(void)!(dup2(0, 1) + dup2(0, 2));
 	w->rehearsing = true;
 	worker_trash_flush(w);
 	w->link.sock = -1;
 }
 
+/* While both states stand, and not for long: of a gigabyte it takes 30 ms. */
+static void
+measure_memory(struct record *r, dur_ns_t *spent)
+{
+	if (*spent > MEASURE_FOR)
+		return;
+	mono_ns_t begin = rel_mono_now();
+	int64_t kb = sandbox_memory_kb();
+	r->memory_kb = kb > r->memory_kb ? kb : r->memory_kb;
+	*spent += rel_mono_now() - begin;
+}
+
 static int
 make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *r, struct rel_err *err)
 {
+	dur_ns_t spent = 0;
 	for (size_t i = 0; i < op->step_count; i++) {
 		const struct step *s = &op->steps[i];
 		struct txn t = {.w = w,
@@ -87,57 +92,84 @@ make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *
 		    .progress_arg = stage,
 		    .rehearsal = true};
 		tell_module(stage, s->after->table.e[0].obj->module);
+		atomic_store(&stage->part, STAGE_CHANGE);
 		mono_ns_t begin = rel_mono_now();
 		enum proto_built_code code = worker_txn_build(&t);
 		int64_t built_us = (rel_mono_now() - begin) / 1000;
 		r->longest_us = built_us > r->longest_us ? built_us : r->longest_us;
 		if (code != PROTO_OK) {
 			snprintf(r->module, sizeof(r->module), "%s", t.fail.module);
+			r->nomem = code == PROTO_NO_MEMORY;
 			return worker_fail_err(&t.fail, REL_E_REHEARSAL_REFUSED, err);
 		}
+		measure_memory(r, &spent);
+		atomic_store(&stage->part, STAGE_AFTER);
+		begin = rel_mono_now();
 		worker_txn_commit(&t);
-		r->change_us += (rel_mono_now() - begin) / 1000;
+		r->change_us += built_us + (rel_mono_now() - begin) / 1000;
 		worker_trash_flush(w);
 	}
 	return 0;
+}
+
+/* Its own bound looks the same as a machine without memory. */
+static void
+explain_nomem(const struct rel_err *err, int64_t allowance, struct record *r)
+{
+	size_t n = strlen(r->text);
+	if (err->code == REL_E_NOMEM || r->nomem)
+		snprintf(r->text + n, sizeof(r->text) - n, " (a copy may have %jd MB more than the worker)",
+		    (intmax_t)(allowance >> 20));
 }
 
 static void
 rehearse_child(struct worker *w, json_t *body, struct stage *stage)
 {
 	struct rel_err err = REL_ERR_INIT;
-	struct record r = {0};
+	struct record r = {.memory_kb = -1};
+	int64_t allowance = 0;
 	struct op *op;
 	int rc = worker_op_parse(body, &op, &err);
-	if (rc == 0)
+	if (rc == 0) {
+		r.sandbox = sandbox_enter(w, op, w->rehearsal->limit, &allowance);
 		rc = worker_op_load(w, op, tell_module, stage, &err);
+	}
 	if (rc == 0)
 		rc = worker_op_build(w, op, &err);
 	if (rc == 0)
 		rc = make_steps(w, op, stage, &r, &err);
-	r.ok = rc == 0;
+	r.kind = rc == 0 ? RECORD_OK : RECORD_REFUSED;
 	r.code = (int)err.code;
-	if (r.module[0] == '\0')
-		copy_module(stage, r.module, sizeof(r.module));
 	snprintf(r.text, sizeof(r.text), "%.*s", (int)sizeof(r.text) - 1, err.text);
 	snprintf(r.hint, sizeof(r.hint), "%s", err.hint);
-	(void)!write(CHILD_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
+	explain_nomem(&err, allowance, &r);
+	(void)!write(SANDBOX_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
 }
 
 /* ------------------------------------------------------------------ the worker */
+static json_t *
+place_json(const struct place *at)
+{
+	if (at->module[0] == '\0')
+		return NULL;
+	return json_pack("{s:s, s:s, s:I, s:b}", "module", at->module, "digest", at->digest, "offset",
+	    (json_int_t)at->offset, "called", at->called);
+}
+
 static void
 answer(struct worker *w, int64_t operation, const char *result, const struct rehearsal *r,
     enum rel_ecode code, const char *text)
 {
+	static const struct rehearsal none = {.memory_kb = -1, .sandbox = true};
+	r = r != NULL ? r : &none;
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:o*, s:I, s:I, s:I}", "operation", (json_int_t)operation,
-		"result", result, "code",
-		code != REL_OK ? rel_err_name(code) : NULL, "module",
-		proto_text_json(r != NULL ? r->module : ""), "text",
-		proto_text_json(text), "hint", r != NULL && r->hint[0] != '\0' ? proto_text_json(r->hint) : NULL,
-		"fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
-		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
-		(json_int_t)(r != NULL ? r->longest_us : 0)));
+	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:o*, s:I, s:I, s:I, s:o, s:b, s:o*}", "operation",
+		(json_int_t)operation, "result", result, "code", code != REL_OK ? rel_err_name(code) : NULL,
+		"module", proto_text_json(r->module), "text", proto_text_json(text), "hint",
+		r->hint[0] != '\0' ? proto_text_json(r->hint) : NULL, "fork_us", (json_int_t)r->fork_us,
+		"change_us", (json_int_t)r->change_us, "longest_us", (json_int_t)r->longest_us, "memory_kb",
+		r->memory_kb >= 0 ? json_integer(r->memory_kb) : json_null(), "sandbox", r->sandbox, "at",
+		place_json(&r->at)));
 }
 
 static int
@@ -174,13 +206,16 @@ fork_child(struct worker *w, json_t *body, struct rehearsal *r, struct rel_err *
 	return 0;
 }
 
+/* 1: there is too little memory for it, and it is not insisted upon; *err says so. */
 static int
 begin(struct worker *w, json_t *body, struct rel_err *err)
 {
 	json_int_t operation, deadline;
+	int always = 0;
+	char text[160];
 	json_error_t je;
-	if (json_unpack_ex(
-		body, &je, 0, "{s:I, s:I}", "operation", &operation, "deadline_ms", &deadline) != 0)
+	if (json_unpack_ex(body, &je, 0, "{s:I, s:I, s?b}", "operation", &operation, "deadline_ms", &deadline,
+		"always", &always) != 0)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: %s", je.text);
 	if (deadline < 0 || deadline > INT64_MAX / 4 / DUR_MS)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: its deadline is out of range");
@@ -189,14 +224,20 @@ begin(struct worker *w, json_t *body, struct rel_err *err)
 	if (w->rehearsal != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %jd is still rehearsed here",
 		    (intmax_t)w->rehearsal->operation);
+	if (!sandbox_room(text, sizeof(text))) {
+		rel_err_set(err, REL_E_NOMEM, "%s", text);
+		return always ? -1 : 1;
+	}
 	struct rehearsal *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return rel_err_nomem(err);
+	r->memory_kb = -1;
+	r->limit = deadline * DUR_MS;
 	r->operation = operation;
 	r->pidfd = r->pipe = -1;
 	w->rehearsal = r;
 	int rc = fork_child(w, body, r, err);
-	r->deadline = rel_mono_now() + deadline * DUR_MS;
+	r->deadline = rel_mono_now() + r->limit;
 	return rc;
 }
 
@@ -204,12 +245,91 @@ void
 worker_rehearse(struct worker *w, struct proto_packet *p)
 {
 	struct rel_err err = REL_ERR_INIT;
-	if (begin(w, p->body, &err) == 0)
+	int rc = begin(w, p->body, &err);
+	if (rc == 0)
 		return; /* worker_rehearse_reap() answers */
 	if (err.code != REL_E_BUSY)
 		worker_rehearse_drop(w);
-	answer(w, json_integer_value(json_object_get(p->body, "operation")), "refused", NULL, err.code,
-	    err.text);
+	answer(w, json_integer_value(json_object_get(p->body, "operation")), rc > 0 ? "skipped" : "refused",
+	    NULL, err.code, err.text);
+}
+
+static const char *
+part_name(const struct stage *stage)
+{
+	switch (atomic_load(&stage->part)) {
+	case STAGE_LOAD:
+		return "while it was loaded";
+	case STAGE_CHANGE:
+		return "in its code_change";
+	default:
+		return "in its rebind or discard";
+	}
+}
+
+static void
+say_crash(struct rehearsal *r, const struct record *rec)
+{
+	const char *sig = sigabbrev_np(rec->sig);
+	char address[40] = "", at[120] = "";
+	if (rec->has_address)
+		snprintf(address, sizeof(address), " (address %#jx)", (uintmax_t)rec->address);
+	if (r->at.module[0] != '\0')
+		snprintf(at, sizeof(at), " in %s%s+%#jx", r->at.called ? "a library called from " : "",
+		    r->at.module, (uintmax_t)r->at.offset);
+	snprintf(r->text, sizeof(r->text), "killed by SIG%s%s%s", sig != NULL ? sig : "?", address, at);
+}
+
+static void
+say_call(struct rehearsal *r, const struct record *rec)
+{
+	const char *name = rec->foreign ? NULL : sandbox_call_name(rec->call);
+	snprintf(r->text, sizeof(r->text), "called %s%s(system call %ld%s) %s", name != NULL ? name : "",
+	    name != NULL ? " " : "", rec->call, rec->foreign ? " of another instruction set" : "",
+	    part_name(r->stage));
+}
+
+/* Code that ran wild in the copy may have written anything. */
+static void
+take_record(struct rehearsal *r, struct record *rec)
+{
+	rec->module[sizeof(rec->module) - 1] = rec->text[sizeof(rec->text) - 1] = '\0';
+	rec->hint[sizeof(rec->hint) - 1] = rec->at.module[sizeof(rec->at.module) - 1] = '\0';
+	rec->at.digest[sizeof(rec->at.digest) - 1] = '\0';
+	r->ended = true;
+	r->result = "crashed";
+	r->code = REL_OK;
+	r->sandbox = rec->sandbox;
+	r->change_us = rec->change_us;
+	r->longest_us = rec->longest_us;
+	r->memory_kb = rec->memory_kb;
+	r->at = rec->at;
+	memcpy(r->hint, rec->hint, sizeof(r->hint));
+	memcpy(r->text, rec->text, sizeof(r->text));
+	memcpy(r->module, rec->module, sizeof(r->module));
+	if (r->module[0] == '\0')
+		copy_module(r->stage, r->module, sizeof(r->module));
+	switch (rec->kind) {
+	case RECORD_OK:
+		r->result = "ok";
+		break;
+	case RECORD_REFUSED:
+		r->result = "refused";
+		r->code = (enum rel_ecode)rec->code;
+		break;
+	case RECORD_CRASHED:
+		say_crash(r, rec);
+		break;
+	case RECORD_CALLED:
+		r->result = "forbidden";
+		say_call(r, rec);
+		break;
+	case RECORD_SHARED:
+		r->result = "forbidden";
+		snprintf(r->text, sizeof(r->text), "wrote to memory that it shares with others (address %#jx) %s",
+		    (uintmax_t)rec->address, part_name(r->stage));
+		break;
+	}
 }
 
 void
@@ -220,18 +340,8 @@ worker_rehearse_read(struct worker *w)
 	if (r == NULL)
 		return;
 	ssize_t n;
-	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec)) {
-		/* Code that ran wild in the copy may have written anything. */
-		rec.module[sizeof(rec.module) - 1] = rec.text[sizeof(rec.text) - 1] = rec.hint[sizeof(rec.hint) - 1] = '\0';
-		memcpy(r->module, rec.module, sizeof(r->module));
-		r->ended = true;
-		r->result = rec.ok ? "ok" : "refused";
-		r->code = rec.ok ? REL_OK : (enum rel_ecode)rec.code;
-		r->change_us = rec.change_us;
-		r->longest_us = rec.longest_us;
-		memcpy(r->text, rec.text, sizeof(r->text));
-		memcpy(r->hint, rec.hint, sizeof(r->hint));
-	}
+	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec))
+		take_record(r, &rec);
 	if (n != 0)
 		return;
 	rel_fd_close(&r->pipe);
@@ -242,16 +352,17 @@ worker_rehearse_read(struct worker *w)
 static void
 conclude(struct rehearsal *r, const siginfo_t *si)
 {
+	bool killed = si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED;
 	if (r->ended)
 		return;
 	copy_module(r->stage, r->module, sizeof(r->module));
-	if (r->hung) {
+	if (r->hung || (killed && si->si_status == SIGXCPU)) {
 		r->result = "hung";
 		snprintf(r->text, sizeof(r->text), "it did not end in time");
 		return;
 	}
-	r->result = "crashed";
-	if (si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED)
+	r->result = killed && si->si_status == SIGSYS ? "forbidden" : "crashed";
+	if (killed)
 		snprintf(r->text, sizeof(r->text), "killed by SIG%s",
 		    sigabbrev_np(si->si_status) != NULL ? sigabbrev_np(si->si_status) : "?");
 	else

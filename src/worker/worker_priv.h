@@ -254,18 +254,31 @@ struct link {
 
 /* Shared with the copy: whose code it runs.  Two names and which of them holds, so that one is whole
  * whenever the copy ends.  Memory, not messages: a state may have a million parts to convert. */
+enum stage_part { STAGE_LOAD, STAGE_CHANGE, STAGE_AFTER };
 struct stage {
 	_Atomic unsigned at;
+	_Atomic unsigned part;        /* enum stage_part */
 	char names[2][REL_NAME_MAX + 1];
+};
+
+/* Where in a module's file something happened. */
+struct place {
+	char module[64];              /* "": not known */
+	char digest[REL_DIGEST_LEN + 1];
+	uint64_t offset;              /* as the file's symbols count */
+	bool called;                  /* it happened in a library, which this place called */
 };
 
 struct rehearsal {
 	int64_t operation;
+	dur_ns_t limit;               /* of its time */
 	struct stage *stage;          /* NULL: the copy was never begun */
 	pid_t pid;
 	int pidfd, pipe;
 	mono_ns_t deadline;
-	int64_t fork_us, change_us, longest_us;
+	int64_t fork_us, change_us, longest_us, memory_kb;
+	struct place at;              /* of a crash or a forbidden call */
+	bool sandbox;
 	bool hung, ended;             /* ended: the child told its result */
 	const char *result;
 	enum rel_ecode code;          /* of a refusal */
