@@ -12,7 +12,8 @@
  *            modules:[MODULE…]}                 + n fds.  What the worker is: answered by ready/failed
  *  rehearse {operation, deadline_ms, always?:bool, steps:[STEP…], modules:[MODULE…]}
  *                                               answered by rehearsed.  always: refuses where
- *                                               memory is short, else skips
+ *                                               memory is short, else skips.  operation < 0: nothing
+ *                                               follows; the next one takes its place
  *  prepare  {operation, lease_ms, cell, steps:[STEP…], modules:[MODULE…]}
  *                                               + MEMORY.                   answered by prepared
  *  adopt    {operation, cell, words:[{step, up, undo}…]}

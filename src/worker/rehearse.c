@@ -132,6 +132,7 @@ rehearse_child(struct worker *w, json_t *body, struct stage *stage)
 	int rc = worker_op_parse(body, &op, &err);
 	if (rc == 0) {
 		r.sandbox = sandbox_enter(w, op, w->rehearsal->limit, &allowance);
+		atomic_store(&stage->sandbox, r.sandbox);
 		rc = worker_op_load(w, op, tell_module, stage, &err);
 	}
 	if (rc == 0)
@@ -221,6 +222,8 @@ begin(struct worker *w, json_t *body, struct rel_err *err)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: its deadline is out of range");
 	if (w->op != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %jd is still held here", (intmax_t)w->op->id);
+	if (w->rehearsal != NULL && w->rehearsal->operation < 0)
+		worker_rehearse_drop(w); /* one that was all that was asked for, by a relupd that is gone */
 	if (w->rehearsal != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %jd is still rehearsed here",
 		    (intmax_t)w->rehearsal->operation);
@@ -273,7 +276,7 @@ say_crash(struct rehearsal *r, const struct record *rec)
 	const char *sig = sigabbrev_np(rec->sig);
 	char address[40] = "", at[120] = "";
 	if (rec->has_address)
-		snprintf(address, sizeof(address), " (address %#jx)", (uintmax_t)rec->address);
+		snprintf(address, sizeof(address), " (address 0x%jx)", (uintmax_t)rec->address);
 	if (r->at.module[0] != '\0')
 		snprintf(at, sizeof(at), " in %s%s+%#jx", r->at.called ? "a library called from " : "",
 		    r->at.module, (uintmax_t)r->at.offset);
@@ -356,6 +359,7 @@ conclude(struct rehearsal *r, const siginfo_t *si)
 	if (r->ended)
 		return;
 	copy_module(r->stage, r->module, sizeof(r->module));
+	r->sandbox = atomic_load(&r->stage->sandbox);
 	if (r->hung || (killed && si->si_status == SIGXCPU)) {
 		r->result = "hung";
 		snprintf(r->text, sizeof(r->text), "it did not end in time");

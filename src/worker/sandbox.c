@@ -40,6 +40,7 @@
 
 struct guard {
 	const struct worker *w;
+	const struct stage *stage;
 	const struct op *op;
 	bool complete;
 	size_t shared_count;
@@ -173,9 +174,26 @@ on_fault(int sig, siginfo_t *si, void *context)
 }
 
 static void
+fail_call(ucontext_t *uc)
+{
+#if defined(__x86_64__)
+	uc->uc_mcontext.gregs[REG_RAX] = -EPERM;
+#elif defined(__aarch64__)
+	uc->uc_mcontext.regs[0] = (unsigned long long)-EPERM;
+#else
+	(void)uc;
+#endif
+}
+
+static void
 on_call(int sig, siginfo_t *si, void *context)
 {
 	(void)sig;
+	/* After the commit nothing is taken back: there such a call is in its place, only not here. */
+	if (atomic_load(&guard_of(context)->stage->part) == STAGE_AFTER) {
+		fail_call(context);
+		return;
+	}
 	struct record r = {.kind = RECORD_CALLED, .call = si->si_syscall};
 #ifdef ARCH
 	r.foreign = si->si_arch != ARCH;
@@ -200,6 +218,7 @@ make_handlers(void)
 	for (size_t i = 0; i < NELEM(faults); i++)
 		sigaction(faults[i], &sa, NULL);
 	sa.sa_sigaction = on_call;
+	sa.sa_flags = SA_SIGINFO | SA_ONSTACK;
 	sigaction(SIGSYS, &sa, NULL);
 	(void)backtrace(frames, NELEM(frames)); /* loads what it needs while that is allowed */
 	return (struct guard *)(void *)mem;
@@ -454,9 +473,10 @@ sandbox_enter(const struct worker *w, const struct op *op, dur_ns_t deadline, in
 	if (g == NULL)
 		return false;
 	g->w = w;
+	g->stage = w->rehearsal->stage;
 	g->op = op;
 	g->complete = true;
-	close_shared(g, w->rehearsal != NULL ? w->rehearsal->stage : NULL);
+	close_shared(g, g->stage);
 	*ret_allowance = set_limits(g, deadline);
 	prctl(PR_SET_DUMPABLE, 0); /* nobody of the same user looks into it */
 	bool locked = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;

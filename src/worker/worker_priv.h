@@ -258,6 +258,7 @@ enum stage_part { STAGE_LOAD, STAGE_CHANGE, STAGE_AFTER };
 struct stage {
 	_Atomic unsigned at;
 	_Atomic unsigned part;        /* enum stage_part */
+	_Atomic bool sandbox;         /* it is locked in, whole */
 	char names[2][REL_NAME_MAX + 1];
 };
 

@@ -329,6 +329,20 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 	}
 	return relw_refuse(rw, "no such order: %s", change->extra);
 }
+
+/* In its place, and no business of a copy. */
+static void
+rebind(struct relw *rw, void *state)
+{
+	struct state *s = state;
+	(void)rw;
+	int fd = eventfd(0, 0);
+	s->own[4] = (char)(fd < 0 ? errno : 0);
+	if (fd >= 0)
+		close(fd);
+	else if (s->own[4] != EPERM)
+		abort();
+}
 #endif
 
 RELW_EXPORT const struct relw_module relw_module = {
@@ -337,6 +351,7 @@ RELW_EXPORT const struct relw_module relw_module = {
 	.handle_call = handle_call,
 #if NAUGHTY > 1
 	.code_change = code_change,
+	.rebind = rebind,
 #endif
 	.discard = discard,
 	.terminate = terminate,

@@ -44,12 +44,18 @@ begin(void)
 }
 
 static void
-rehearse(const char *file, const char *order, int deadline_ms, bool always)
+rehearse_as(int operation, const char *file, const char *order, int deadline_ms, bool always)
 {
-	fake_send("rehearse", json_pack("{s:i, s:i, s:b, s:[o], s:o}", "operation", FAKE_OP, "deadline_ms",
+	fake_send("rehearse", json_pack("{s:i, s:i, s:b, s:[o], s:o}", "operation", operation, "deadline_ms",
 	    deadline_ms, "always", always, "steps", fake_step(0, false, json_pack("[s]", "naughty"),
 	    json_pack("[o]", fake_change("naughty", "up", json_pack("{s:s}", "do", order))), NULL), "modules",
 	    fake_modules(file, "naughty", NULL)));
+}
+
+static void
+rehearse(const char *file, const char *order, int deadline_ms, bool always)
+{
+	rehearse_as(FAKE_OP, file, order, deadline_ms, always);
 }
 
 static json_t *
@@ -278,7 +284,26 @@ START_TEST(processor_time_has_a_bound)
 	kill(fake.pid, SIGCONT);
 	json_t *b = rehearsed("hung");
 	text_has(b, "it did not end in time");
+	ck_assert_int_eq(json_is_true(json_object_get(b, "sandbox")), FILTERED);
 	json_decref(b);
+}
+END_TEST
+
+/* As a relupd that came back asks, which knows nothing of the one before: it would find the worker busy. */
+START_TEST(the_next_takes_the_place_of_one_for_nobody)
+{
+	begin();
+	rehearse_as(-5, "naughty-2", "wait", 600000, false);
+	rehearse_as(-6, "naughty-2", "fair", 600000, false);
+	json_t *b = rehearsed("ok");
+	ck_assert_int_eq(int_of(b, "operation"), -6);
+	json_decref(b);
+	rehearse("naughty-2", "wait", 600000, false);
+	rehearse_as(-7, "naughty-2", "fair", 600000, false);
+	b = fake_expect("rehearsed");
+	ck_assert_str_eq(text_of(b, "code"), "operation_in_progress"); /* this one is somebody's */
+	json_decref(b);
+	json_decref(fake_finish(false));
 }
 END_TEST
 
@@ -385,6 +410,7 @@ main(void)
 #endif
 	tcase_add_test(tc, the_copy_is_locked_in);
 	tcase_add_test(tc, processor_time_has_a_bound);
+	tcase_add_test(tc, the_next_takes_the_place_of_one_for_nobody);
 	tcase_add_test(tc, short_memory_skips_it);
 	tcase_add_test(files, room_is_read_from_the_kernel);
 	suite_add_tcase(s, tc);
