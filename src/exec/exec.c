@@ -88,9 +88,12 @@ exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
 	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->begin = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->killed = json_array();
+	x->rehearsals = json_array();
+	x->warnings = json_array();
 	x->word_base = calloc(script->step_count + 1, sizeof(*x->word_base));
 	x->by_ref = calloc(worker_count + 1, sizeof(*x->by_ref));
-	bool ok = x->wake >= 0 && x->begin >= 0 && x->killed != NULL && x->word_base != NULL && x->by_ref != NULL;
+	bool ok = x->wake >= 0 && x->begin >= 0 && x->killed != NULL && x->rehearsals != NULL &&
+	    x->warnings != NULL && x->word_base != NULL && x->by_ref != NULL;
 	/* All memory the undo path needs is taken here, before anything changes. */
 	for (size_t i = 0; i < worker_count; i++) {
 		struct exec_worker *w = &workers[i];
@@ -135,6 +138,8 @@ exec_free(struct exec **xp)
 	rel_fd_close(&x->wake);
 	rel_fd_close(&x->begin);
 	json_decref(x->killed);
+	json_decref(x->rehearsals);
+	json_decref(x->warnings);
 	json_decref(x->result);
 	exec_script_free(&x->script);
 	x->magic = 0;
