@@ -88,18 +88,32 @@ static int64_t
 limit_room(int resource, const char *used)
 {
 	struct rlimit rl;
+	if (getrlimit((__rlimit_resource_t)resource, &rl) != 0 || rl.rlim_cur > INT64_MAX)
+		return INT64_MAX; /* no limit, as nearly always: nothing is read */
 	int64_t now = sandbox_kb_line("/proc/self/status", used);
-	if (getrlimit((__rlimit_resource_t)resource, &rl) != 0 || rl.rlim_cur == RLIM_INFINITY ||
-	    rl.rlim_cur > INT64_MAX || now == INT64_MAX)
+	if (now == INT64_MAX)
 		return INT64_MAX;
 	return (int64_t)rl.rlim_cur > now ? (int64_t)rl.rlim_cur - now : 0;
+}
+
+/* Private memory that is there: resident and not of files or shared.  statm is what the kernel makes in the
+ * least time: the worker stands still. */
+static int64_t
+own_memory(void)
+{
+	long long size, resident, shared;
+	FILE *f = fopen("/proc/self/statm", "re");
+	int n = f != NULL ? fscanf(f, "%lld %lld %lld", &size, &resident, &shared) : 0;
+	if (f != NULL)
+		fclose(f);
+	return n == 3 && resident >= shared ? (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE) : INT64_MAX;
 }
 
 /* Measured: a code_change that copies took 1.25 times the state, one that writes all over it once. */
 bool
 sandbox_room(char *text, size_t size)
 {
-	int64_t own = sandbox_kb_line("/proc/self/status", "RssAnon");
+	int64_t own = own_memory();
 	const struct {
 		const char *where;
 		int64_t room;
