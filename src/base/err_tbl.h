@@ -108,6 +108,7 @@ X(BAD_ABI,        "bad_abi",               10, "build the module against the run
 X(REHEARSAL_CRASHED, "rehearsal_crashed",   1, "correct the module's code_change, build the release anew and try again")
 X(REHEARSAL_HUNG,    "rehearsal_hung",      1, "correct the module's code_change, build the release anew and try again")
 X(REHEARSAL_REFUSED, "rehearsal_refused",   1, "the module's code_change refused this state: the message is its own")
+X(REHEARSAL_FORBIDDEN, "rehearsal_forbidden", 1, "a code_change converts memory and reads files; do the rest in rebind or in an event: see relworker(3)")
 X(CODE_CHANGE_FAILED, "code_change_failed", 1, "correct the module's code_change and build the release anew")
 X(SUSPEND_FAILED, "suspend_timeout",        1, "the worker did not come to rest in time; try again, or give a longer timeout")
 X(WORKER_DIED,    "worker_died",            1, "ROOT/log/ holds the worker's log and relupd's; a core dump tells the place")

@@ -123,6 +123,7 @@ int ctl_out_file(const char *path, const char *text, struct rel_err *err) RTE_MU
 /* A text of others, safe for a terminal: control characters (C0, DEL, C1) and stray bytes as \xNN or
  * \u00NN.  Owned; NULL: no memory. */
 char *ctl_plain(const char *text) RTE_MUST_CHECK;
+const char *ctl_us(char *buf, size_t size, int64_t us); /* "250 us", "12 ms"; returns buf */
 void ctl_put(FILE *f, const char *text); /* prints it so */
 void ctl_put_place(FILE *f, const struct rel_err *e); /* "FILE:LINE:COLUMN: ", as far as it has one */
 /* The same for every text in a value that is to be shown as text.  -1: no memory. */

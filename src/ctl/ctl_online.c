@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The verbs that change what runs: upgrade, downgrade, rollback; and attach, which waits for one of
- * them again.  The outcome decides the exit status (formats.md).
+ * The verbs that change what runs: upgrade, downgrade, rollback; rehearse, which only tries it; and attach,
+ * which waits for one of them again.  The outcome decides the exit status (formats.md).
  */
 #include "config.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl/ctl_client.h"
+#include "ctl/ctl_rehearse.h"
 
 enum { O_REHEARSE = 1, O_MAX_PAUSE, O_PURGE };
 
@@ -73,31 +73,20 @@ outcome_status(const json_t *result)
 }
 
 static void
-print_us(FILE *f, json_int_t us)
-{
-	if (us < 10000)
-		fprintf(f, "%" JSON_INTEGER_FORMAT " us", us);
-	else if (us < 10000000)
-		fprintf(f, "%" JSON_INTEGER_FORMAT " ms", us / 1000);
-	else
-		fprintf(f, "%" JSON_INTEGER_FORMAT " s", us / 1000000);
-}
-
-static void
 print_figures(FILE *f, const json_t *r)
 {
+	char buf[32];
 	fprintf(f, "%" JSON_INTEGER_FORMAT " instruction%s, %" JSON_INTEGER_FORMAT " worker%s",
 	    int_of(r, "steps"), int_of(r, "steps") == 1 ? "" : "s", int_of(r, "workers"),
 	    int_of(r, "workers") == 1 ? "" : "s");
 	if (json_is_integer(json_object_get(r, "longest_pause_us"))) {
-		fputs(", longest pause ", f);
-		print_us(f, int_of(r, "longest_pause_us"));
-		fputs(", suspended ", f);
-		print_us(f, int_of(r, "suspended_us"));
+		fprintf(f, ", longest pause %s", ctl_us(buf, sizeof(buf), int_of(r, "longest_pause_us")));
+		if (json_is_integer(json_object_get(r, "forecast_us")))
+			fprintf(f, " (forecast %s)", ctl_us(buf, sizeof(buf), int_of(r, "forecast_us")));
+		fprintf(f, ", suspended %s", ctl_us(buf, sizeof(buf), int_of(r, "suspended_us")));
 	} else
 		fputs(", pauses not known: relupd ended in between", f);
-	fputs(", in all ", f);
-	print_us(f, int_of(r, "total_us"));
+	fprintf(f, ", in all %s", ctl_us(buf, sizeof(buf), int_of(r, "total_us")));
 	fputc('\n', f);
 }
 
@@ -177,6 +166,7 @@ print_failure(struct ctl *c, const json_t *r)
 	if (json_array_size(json_object_get(r, "holders")) > 0)
 		ctl_holders_print(c->err, json_object_get(r, "holders"));
 	print_cancelled(c->err, r);
+	ctl_rehearse_places(c, json_object_get(r, "rehearsal"));
 	if (!c->quiet)
 		print_state(c, r, outcome);
 }
@@ -193,10 +183,12 @@ print_warnings(struct ctl *c, const json_t *list)
 }
 
 static int
-print_result(struct ctl *c, const json_t *r)
+print_result(struct ctl *c, json_t *r)
 {
-	int status = outcome_status(r);
+	bool only = json_is_array(json_object_get(r, "workers")); /* a rehearsal, and nothing else */
+	int status = only ? ctl_rehearse_status(r) : outcome_status(r);
 	c->done = true;
+	ctl_rehearse_name(c, json_object_get(r, only ? "workers" : "rehearsal"));
 	if (c->format == CTL_JSON) {
 		json_t *copy = json_deep_copy(r), *error = json_object_get(copy, "error");
 		char hint[256 + 4200];
@@ -206,6 +198,8 @@ print_result(struct ctl *c, const json_t *r)
 		ctl_json(c, copy);
 		return status;
 	}
+	if (only)
+		return ctl_rehearse_print(c, r);
 	if (json_is_object(json_object_get(r, "error"))) {
 		print_failure(c, r);
 	} else if (strcmp(text_of(r, "outcome"), "unchanged") == 0) {
@@ -232,7 +226,7 @@ run_operation(struct ctl *c, const char *method, json_t *params)
 	json_t *result = NULL;
 	struct progress progress = {.c = c};
 	const struct ctl_request rq = {.method = method, .params = params, .progress = show_progress,
-	    .ctx = &progress, .operation = true};
+	    .ctx = &progress, .operation = strcmp(method, "rehearse") != 0}; /* one that is lost is asked for anew */
 	if (params == NULL) {
 		rel_err_nomem(&err);
 		return ctl_error(c, &err);
@@ -323,6 +317,12 @@ rollback(struct ctl *c, const struct ctl_args *a)
 }
 
 static int
+rehearse(struct ctl *c, const struct ctl_args *a)
+{
+	return change(c, a, "rehearse");
+}
+
+static int
 attach(struct ctl *c, const struct ctl_args *a)
 {
 	(void)a;
@@ -348,9 +348,14 @@ call(struct ctl *c, const struct ctl_args *a)
 
 static const struct ctl_opt change_opts[] = {
     {O_REHEARSE, "rehearse", "auto|never|always",
-	"run code_change in a forked copy of each worker first (auto: yes)"},
+	"run code_change in a forked copy of each worker first (auto: where memory allows)"},
     {O_PURGE, "purge", "soft|brutal", "brutal: end who keeps old code in use (without it nobody is ended)"},
-    {O_MAX_PAUSE, "max-pause", "D", "give up a bracket that is not decided in this time (1s)"},
+    {O_MAX_PAUSE, "max-pause", "D", "refuse a longer forecast, and give up a bracket not decided in this time (1s)"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct ctl_opt rehearse_opts[] = {
+    {O_MAX_PAUSE, "max-pause", "D", "the time that a code_change may take (1s)"},
     {0, NULL, NULL, NULL},
 };
 
@@ -364,6 +369,9 @@ const struct ctl_verb ctl_verbs_online[] = {
     {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
 	.help = "go back to the release that was permanent before", .max_args = 0,
 	.opts = change_opts, .run = rollback},
+    {.name = "rehearse", .synopsis = "VERSION [--max-pause D]",
+	.help = "try an upgrade in copies of the workers, and nothing else", .min_args = 1, .max_args = 1,
+	.opts = rehearse_opts, .run = rehearse},
     {.name = "attach", .synopsis = "", .help = "wait for the operation under way, or show the last",
 	.run = attach},
     {.name = "call", .synopsis = "WORKER JSON", .help = "ask a worker's callback module",

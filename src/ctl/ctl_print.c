@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,18 @@ text_hint(struct ctl *c, const struct rel_err *e)
 	fputs("hint: ", c->err);
 	ctl_put(c->err, hint);
 	fputc('\n', c->err);
+}
+
+const char *
+ctl_us(char *buf, size_t size, int64_t us)
+{
+	if (us < 10000)
+		snprintf(buf, size, "%" PRId64 " us", us);
+	else if (us < 10000000)
+		snprintf(buf, size, "%" PRId64 " ms", us / 1000);
+	else
+		snprintf(buf, size, "%" PRId64 " s", us / 1000000);
+	return buf;
 }
 
 /* ------------------------------------------------------------------ JSON */

@@ -92,9 +92,12 @@ print_status(struct ctl *c, const json_t *s)
 	fprintf(c->out, "daemon     relupd %s, pid %" JSON_INTEGER_FORMAT ", since %s\n",
 	    text_of(d, "version"), json_integer_value(json_object_get(d, "pid")), text_of(d, "since"));
 	if (json_is_object(op)) {
-		fprintf(c->out, "operation  %" JSON_INTEGER_FORMAT ": %s %s -> %s, %s: ",
-		    json_integer_value(json_object_get(op, "operation")), text_of(op, "kind"),
-		    text_of(op, "from"), text_of(op, "to"), text_of(op, "phase"));
+		json_int_t id = json_integer_value(json_object_get(op, "operation"));
+		fputs("operation  ", c->out);
+		if (id != 0) /* a rehearsal has none, nor one that waits for workers to be up */
+			fprintf(c->out, "%" JSON_INTEGER_FORMAT ": ", id);
+		fprintf(c->out, "%s %s -> %s, %s: ", text_of(op, "kind"), text_of(op, "from"),
+		    text_of(op, "to"), text_of(op, "phase"));
 		ctl_put(c->out, text_of(op, "text"));
 		fputc('\n', c->out);
 	} else
@@ -256,7 +259,11 @@ print_plan(struct ctl *c, const json_t *p)
 		print_instruction(c->out, i, in);
 	fputc('\n', c->out);
 	json_array_foreach (json_object_get(p, "workers"), i, w) {
-		fprintf(c->out, "%s (undo: %s):", text_of(w, "worker"), text_of(w, "undo"));
+		const json_t *us = json_object_get(w, "forecast_us");
+		char buf[32];
+		fprintf(c->out, "%s (undo: %s%s%s):", text_of(w, "worker"), text_of(w, "undo"),
+		    json_is_integer(us) ? ", forecast: " : "",
+		    json_is_integer(us) ? ctl_us(buf, sizeof(buf), json_integer_value(us)) : "");
 		json_array_foreach (json_object_get(w, "instructions"), k, in)
 			fprintf(c->out, "%s %s", k > 0 ? "," : "", json_string_value(in));
 		fputs(json_array_size(json_object_get(w, "instructions")) == 0 ? " nothing\n" : "\n",

@@ -11,6 +11,7 @@ relctl_SOURCES = \
 	src/ctl/ctl_near.c \
 	src/ctl/ctl_online.c \
 	src/ctl/ctl_print.c \
+	src/ctl/ctl_rehearse.c src/ctl/ctl_rehearse.h \
 	src/ctl/ctl_relup.c src/ctl/ctl_relup.h \
 	src/ctl/ctl_relup_load.c \
 	src/ctl/ctl_relup_show.c \

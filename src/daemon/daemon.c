@@ -452,6 +452,7 @@ teardown(struct daemon *d)
 	uv_loop_close(&d->loop);
 	sup_free(&d->sup);
 	rls_free(&d->rls);
+	json_decref(d->forecast.workers);
 	json_decref(d->map);
 	json_decref(d->recovered);
 	store_close(&d->store);

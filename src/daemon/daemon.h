@@ -74,6 +74,10 @@ struct daemon {
 	json_t *map;                  /* who starts with what: {module: MODULE}; follows each decision */
 	struct sup *sup;              /* NULL: nothing runs */
 	struct operation *op;         /* NULL: none */
+	struct forecast {             /* of the last rehearsal, for `plan` */
+		char from[REL_VERSION_MAX + 1], to[REL_VERSION_MAX + 1];
+		json_t *workers;      /* {worker: us}; owned; NULL: none yet */
+	} forecast;
 	struct listeners *listeners;
 	struct pids *pids;
 	struct wire *wire;
@@ -226,10 +230,11 @@ void verbs_dispatch(struct daemon *d, struct rpc_conn *c, const char *method, js
 
 /* op.c */
 struct op_request {
-	const char *kind;             /* upgrade downgrade rollback */
+	const char *kind;             /* upgrade downgrade rollback rehearse */
 	const char *version;          /* NULL for rollback */
 	enum exec_rehearse rehearse;
 	enum exec_purge purge;
+	bool rehearse_only;
 	dur_ns_t max_pause;
 };
 /* Begins; the waiter hears of its end.  Errors: nothing was begun. */
@@ -269,6 +274,8 @@ int op_plan_make(struct daemon *d, const char *version, bool insist_down, const 
  * New reference; NULL: memory. */
 json_t *op_plan_relup_json(const struct op_plan *p, const char *other);
 void op_plan_fini(struct op_plan *p);
+/* What the rehearsals of an operation foretell.  list: see exec_rehearsals(). */
+void op_forecast_keep(struct daemon *d, const char *from, const char *to, const json_t *list);
 /* *ret_look: `ask` of proto.h for all workers that may hold code, whose answers belong into kills and
  * holders; NULL: the plan is whole. */
 json_t *op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct doc_problems *p,

@@ -224,12 +224,15 @@ settle_late(struct operation *op, enum exec_outcome o)
 void
 op_over(struct operation *op, enum exec_outcome o, json_t *result, const struct rel_err *err)
 {
-	daemon_log(op->d, o == EXEC_UPGRADED ? "notice" : "error", op->kind, "%s → %s: %s%s%s", op->from,
+	bool well = o == EXEC_UPGRADED || (op->opt.rehearse_only && err->code == REL_OK);
+	daemon_log(op->d, well ? "notice" : "error", op->kind, "%s → %s: %s%s%s", op->from,
 	    op->to, exec_outcome_name(o), err->code != REL_OK ? ": " : "",
 	    err->code != REL_OK ? err->text : "");
 	if (o == EXEC_UPGRADED)
 		become(op);
 	op->ended = true;
+	if (op->x != NULL)
+		op_forecast_keep(op->d, op->from, op->to, exec_rehearsals(op->x));
 	if (o == EXEC_UPGRADED)
 		try_failing(op->d);
 	settle_late(op, o);
@@ -426,12 +429,13 @@ try_begin(struct operation *op)
 	if (somebody_starting(op->d) != NULL)
 		return;
 	uv_timer_stop(&op->timer);
-	/* Recorded last: what fails before leaves no row that nobody would end. */
-	if (begin(op, &err) != 0 || record(op, &err) != 0) {
+	/* Recorded last: what fails before leaves no row that nobody would end.  A rehearsal alone changes
+	 * nothing: there is nothing to go on with after a crash, and nothing to remember. */
+	if (begin(op, &err) != 0 || (!op->opt.rehearse_only && record(op, &err) != 0)) {
 		op_fail_before(op, NULL, &err);
 		return;
 	}
-	exec_operation_set(op->x, op->id);
+	exec_operation_set(op->x, op->opt.rehearse_only ? (uint64_t)-rel_wall_now() : op->id);
 	notify(op); /* now its id is known */
 	exec_start(op->x);
 }
@@ -484,6 +488,8 @@ refuse_now(struct daemon *d, struct rel_err *err)
 {
 	if (d->stopping)
 		return rel_err_set(err, REL_E_STOPPING, "relupd is going down");
+	if (d->op != NULL && d->op->opt.rehearse_only)
+		return rel_err_set(err, REL_E_BUSY, "a rehearsal (%s → %s) is in progress", d->op->from, d->op->to);
 	if (d->op != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %llu (%s %s → %s) is in progress",
 		    (unsigned long long)d->op->id, d->op->kind, d->op->from, d->op->to);
@@ -517,6 +523,13 @@ runs_already(const struct daemon *d, const char *version)
 	return result;
 }
 
+static json_t *
+nothing_rehearsed(const char *version)
+{
+	return json_pack("{s:n, s:s, s:s, s:s, s:[], s:n, s:i, s:n}", "operation", "outcome", "unchanged", "from",
+	    version, "to", version, "workers", "forecast_us", "total_us", 0, "error");
+}
+
 void
 op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, json_t *id)
 {
@@ -535,13 +548,13 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	}
 	const char *from = d->rls != NULL ? d->rls->sys->release->version : "";
 	if (strcmp(from, to) == 0) {
-		rpc_reply(c, id, runs_already(d, to));
+		rpc_reply(c, id, rq->rehearse_only ? nothing_rehearsed(to) : runs_already(d, to));
 		return;
 	}
 	struct op_plan plan = {0};
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	bool down = strcmp(rq->kind, "downgrade") == 0;
-	if ((d->rls != NULL || down) && op_plan_make(d, to, down, NULL, &plan, &p, &err) != 0) {
+	if ((d->rls != NULL || down || rq->rehearse_only) && op_plan_make(d, to, down, NULL, &plan, &p, &err) != 0) {
 		char words[2 * REL_VERSION_MAX + 40];
 		snprintf(words, sizeof(words), "%s → %s: refused: ", from, to);
 		daemon_log_error(d, rq->kind, words, &p, &err);
@@ -560,6 +573,7 @@ op_request(struct daemon *d, const struct op_request *rq, struct rpc_conn *c, js
 	op->plan = plan;
 	op->opt.rehearse = rq->rehearse;
 	op->opt.purge = rq->purge;
+	op->opt.rehearse_only = rq->rehearse_only;
 	op->opt.max_pause = rq->max_pause;
 	add_waiter(op, c, id);
 	if (d->rls == NULL) {

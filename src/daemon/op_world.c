@@ -175,48 +175,63 @@ w_journal_undo(void *ctx, struct rel_err *err)
 }
 
 /* What the release asks for and does not get is part of how it ended. */
-static int
-warn_of_probation(struct operation *op, json_t *result)
+static void
+warn_of_probation(struct operation *op, json_t *list, bool said)
 {
 	const struct rls *r = op->plan.target != NULL ? op->plan.target : op->d->rls;
 	char text[2 * REL_VERSION_MAX + 120];
-	if (r->sys->release->probation == NULL || json_object_get(result, "warnings") != NULL)
-		return 0;
+	if (r->sys->release->probation == NULL)
+		return;
 	snprintf(text, sizeof(text), "release %s asks for a probation: this version of relup watches none, the "
 				     "release is permanent now", op->to);
-	daemon_log(op->d, "warning", op->kind, "%s", text);
-	return json_object_set_new(result, "warnings", json_pack("[s]", text));
+	if (!said)
+		daemon_log(op->d, "warning", op->kind, "%s", text);
+	json_array_append_new(list, json_string(text));
 }
 
 /* The old release is in place, but not all of it ran before, or does now.  One that is not started again
  * when it ends has done its work, unless the operation ended it. */
-static int
-warn_of_absent(struct operation *op, json_t *result)
+static void
+warn_of_absent(struct operation *op, json_t *list, const json_t *killed)
 {
-	json_t *list = json_array(), *killed = json_object_get(result, "killed");
+	size_t n = 0;
 	for (size_t i = 0; op->d->sup != NULL && i < sup_count(op->d->sup); i++) {
 		const struct sup_worker *w = sup_at(op->d->sup, i);
 		char text[REL_WORKER_MAX + sizeof(w->why) + 24];
 		bool ended = w->state == SUP_ENDED && !sup_worker_fails(w);
-		bool enough = ended || json_array_size(list) >= WARNINGS_MAX;
+		bool enough = ended || n >= WARNINGS_MAX;
 		if (sup_worker_runs(w) || (enough && !proto_json_lists(killed, w->name)))
 			continue;
 		snprintf(text, sizeof(text), "%s does not run%s%s", w->name, w->why[0] != '\0' ? ": " : "", w->why);
-		json_array_append_new(list, proto_text_json(text));
+		n += json_array_append_new(list, proto_text_json(text)) == 0;
 	}
+}
+
+/* Made anew in each attempt: who runs may have changed since one that could not be recorded. */
+static int
+warn(struct operation *op, enum exec_outcome o, json_t *result)
+{
+	json_t *list = json_array();
+	if (list == NULL)
+		return -1;
+	if (op->x != NULL)
+		json_array_extend(list, (json_t *)(uintptr_t)exec_warnings(op->x)); /* of them references are taken */
+	if (o == EXEC_UPGRADED)
+		warn_of_probation(op, list, json_object_get(result, "warnings") != NULL);
+	else
+		warn_of_absent(op, list, json_object_get(result, "killed"));
 	if (json_array_size(list) > 0)
 		return json_object_set_new(result, "warnings", list);
-	json_object_del(result, "warnings"); /* of an attempt before, which could not be recorded */
+	json_object_del(result, "warnings");
 	json_decref(list);
-	return list != NULL ? 0 : -1;
+	return 0;
 }
 
 int
 op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
 {
 	struct store_current cur;
-	if (result != NULL && (o == EXEC_UPGRADED ? warn_of_probation(op, result)
-						  : warn_of_absent(op, result)) != 0)
+	if (result != NULL && warn(op, o, result) != 0)
 		return rel_err_nomem(err);
 	if (store_current_get(op->d->store, &cur, err) != 0)
 		return -1;
@@ -280,7 +295,10 @@ w_found_again(void *ctx, const char **ret_name)
 static int
 w_journal_end(void *ctx, enum exec_outcome o, json_t *result, struct rel_err *err)
 {
-	return op_journal_end(ctx, o, result, err);
+	const struct operation *op = ctx;
+	if (!op->opt.rehearse_only)
+		return op_journal_end(ctx, o, result, err);
+	return result != NULL ? 0 : rel_err_nomem(err); /* nothing to record */
 }
 
 static void

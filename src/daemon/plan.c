@@ -300,8 +300,38 @@ op_worker_concerned(const struct sup_worker *w, const struct exec_step *st)
 
 /* ------------------------------------------------------------------ for relctl plan */
 
+void
+op_forecast_keep(struct daemon *d, const char *from, const char *to, const json_t *list)
+{
+	size_t i;
+	json_t *o, *workers = json_object();
+	if (json_array_size(list) == 0 || workers == NULL) {
+		json_decref(workers);
+		return; /* nothing was rehearsed: what is known stays */
+	}
+	json_array_foreach (list, i, o) {
+		const char *result = json_string_value(json_object_get(o, "result"));
+		json_t *us = json_object_get(o, "longest_us");
+		if (result != NULL && strcmp(result, "ok") == 0 && json_is_integer(us))
+			json_object_set(workers, json_string_value(json_object_get(o, "worker")), us);
+	}
+	snprintf(d->forecast.from, sizeof(d->forecast.from), "%s", from);
+	snprintf(d->forecast.to, sizeof(d->forecast.to), "%s", to);
+	json_decref(d->forecast.workers);
+	d->forecast.workers = workers;
+}
+
 static json_t *
-worker_plan(const struct op_plan *p, const struct sup_worker *w)
+forecast_of(const struct daemon *d, const char *to, const char *worker)
+{
+	const struct forecast *f = &d->forecast;
+	bool same = strcmp(f->from, d->rls->sys->release->version) == 0 && strcmp(f->to, to) == 0;
+	json_t *us = same ? json_object_get(f->workers, worker) : NULL;
+	return us != NULL ? json_incref(us) : json_null();
+}
+
+static json_t *
+worker_plan(const struct daemon *d, const struct op_plan *p, const struct sup_worker *w)
 {
 	bool restart = false, any = false;
 	for (size_t s = 0; s < p->steps->step_count; s++) {
@@ -311,8 +341,9 @@ worker_plan(const struct op_plan *p, const struct sup_worker *w)
 		any = true;
 		restart |= st->undo_missing;
 	}
-	return json_pack("{s:s, s:o, s:n, s:s}", "worker", w->name, "instructions",
-	    exec_script_texts(p->script, w->loaded), "forecast_us", "undo", !any ? "none" : restart ? "restart" : "live");
+	return json_pack("{s:s, s:o, s:o, s:s}", "worker", w->name, "instructions",
+	    exec_script_texts(p->script, w->loaded), "forecast_us",
+	    forecast_of(d, p->target->sys->release->version, w->name), "undo", !any ? "none" : restart ? "restart" : "live");
 }
 
 /* As an upgrade to what runs already is no error. */
@@ -357,7 +388,7 @@ op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct do
 		return NULL;
 	json_t *workers = json_array();
 	for (size_t i = 0; i < sup_count(d->sup); i++)
-		json_array_append_new(workers, worker_plan(&p, sup_at(d->sup, i)));
+		json_array_append_new(workers, worker_plan(d, &p, sup_at(d->sup, i)));
 	const char *from = d->rls->sys->release->version;
 	json_t *j = json_pack("{s:s, s:s, s:[s,s], s:o, s:o, s:[], s:[]}", "from", from, "to", version,
 	    "path", from, version, "instructions", model_script_json(p.script), "workers", workers,

@@ -457,12 +457,14 @@ static void
 operation(const struct verb_call *v, const char *kind, bool needs_version)
 {
 	struct rel_err err = REL_ERR_INIT;
-	struct op_request rq = {.kind = kind};
+	struct op_request rq = {.kind = kind, .rehearse_only = strcmp(kind, "rehearse") == 0};
 	if (needs_version && (rq.version = text_param(v, "version")) == NULL)
 		rel_err_set(&err, REL_E_USAGE, "%s needs a version", kind);
 	else if (read_rehearse(json_object_get(v->params, "rehearse"), &rq.rehearse, &err) == 0 &&
 	    read_purge(json_object_get(v->params, "purge"), &rq.purge, &err) == 0 &&
 	    read_pause(json_object_get(v->params, "max_pause_ms"), &rq.max_pause, &err) == 0) {
+		if (rq.rehearse_only)
+			rq.rehearse = EXEC_REHEARSE_AUTO; /* what memory is too short for is told as skipped */
 		op_request(v->d, &rq, v->c, v->id);
 		return;
 	}
@@ -485,6 +487,12 @@ static void
 verb_rollback(const struct verb_call *v)
 {
 	operation(v, "rollback", false);
+}
+
+static void
+verb_rehearse(const struct verb_call *v)
+{
+	operation(v, "rehearse", true);
 }
 
 static void
@@ -547,6 +555,7 @@ static const struct {
     {"holders", verb_holders},
     {"list", verb_list},
     {"plan", verb_plan},
+    {"rehearse", verb_rehearse},
     {"rollback", verb_rollback},
     {"status", verb_status},
     {"upgrade", verb_upgrade},

@@ -240,6 +240,9 @@ int elf_library_open(const char *path, struct elf_module **ret, struct rel_err *
 void elf_module_close(struct elf_module **m);
 
 const struct elf_facts *elf_module_facts(const struct elf_module *m);
+/* The function that an address of the file belongs to, by the symbol table; NULL: none, or stripped.  The
+ * name is fit for a terminal, and the module's. */
+const char *elf_module_function_at(const struct elf_module *m, uint64_t at);
 const struct elf_table *elf_module_table(const struct elf_module *m);
 /* The function that holds an address of the file; NULL: none is known to, as in a stripped file. */
 const char *elf_function_at(const struct elf_module *m, uint64_t address);

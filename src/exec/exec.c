@@ -92,10 +92,13 @@ exec_new(const struct exec_ops *ops, void *ctx, const struct exec_options *opt,
 	x->blocking = json_array();
 	x->doomed = json_array();
 	x->cancelled = json_array();
+	x->rehearsals = json_array();
+	x->warnings = json_array();
 	x->word_base = calloc(script->step_count + 1, sizeof(*x->word_base));
 	x->by_ref = calloc(worker_count + 1, sizeof(*x->by_ref));
 	bool ok = x->wake >= 0 && x->begin >= 0 && x->killed != NULL && x->blocking != NULL && x->doomed != NULL &&
-	    x->cancelled != NULL && x->word_base != NULL && x->by_ref != NULL;
+	    x->cancelled != NULL && x->rehearsals != NULL && x->warnings != NULL && x->word_base != NULL &&
+	    x->by_ref != NULL;
 	/* All memory the undo path needs is taken here, before anything changes. */
 	for (size_t i = 0; i < worker_count; i++) {
 		struct exec_worker *w = &workers[i];
@@ -168,6 +171,8 @@ exec_free(struct exec **xp)
 	json_decref(x->blocking);
 	json_decref(x->doomed);
 	json_decref(x->cancelled);
+	json_decref(x->rehearsals);
+	json_decref(x->warnings);
 	json_decref(x->result);
 	exec_script_free(&x->script);
 	x->magic = 0;

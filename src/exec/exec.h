@@ -163,6 +163,8 @@ struct exec_options {
 	unsigned instructions;        /* of the script, for the result */
 	enum exec_rehearse rehearse;
 	enum exec_purge purge;
+	bool rehearse_only;           /* and then ends as `unchanged`, without an error where a worker's
+	                                 rehearsal went wrong: the result has a list of them */
 	dur_ns_t max_pause;           /* default EXEC_MAX_PAUSE */
 	dur_ns_t before;              /* in a recovery: what it took under the earlier relupd */
 };
@@ -213,6 +215,10 @@ enum exec_death {
 };
 bool exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how);
 void exec_timer(struct exec *x);
+/* What was rehearsed so far: [{worker, result, longest_us, …}…]; and texts that go with the result.
+ * Borrowed. */
+const json_t *exec_rehearsals(const struct exec *x);
+const json_t *exec_warnings(const struct exec *x);
 /* Some worker changed its state: those that wait for all to run look again. */
 void exec_poke(struct exec *x);
 

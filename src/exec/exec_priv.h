@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The interpreter's inside: exec.c is its life, run.c walks the phases, bracket.c runs one bracket,
- * holders.c deals with who holds old code, settle.c waits for those that start again, message.c makes what is sent, result.c tells how it ended.
+ * holders.c deals with who holds old code, rehearse.c is the phase before any change, settle.c waits for those
+ * that start again, message.c makes what is sent, result.c tells how it ended.
  */
 #ifndef EXEC_EXEC_PRIV_H
 #define EXEC_EXEC_PRIV_H
@@ -40,6 +41,10 @@ struct exec {
 	size_t unbuilt;               /* of these, in a bracket: not yet built */
 	uint32_t *by_ref;             /* indexes of workers, sorted by their ref */
 	size_t running_rehearsals, next_rehearsal;
+	json_t *rehearsals;           /* what each of them came to, see the result of `rehearse` */
+	json_t *warnings;             /* texts, of what was left out */
+	size_t foreseen;              /* of the workers: their rehearsals were ok */
+	json_int_t forecast_us;       /* the longest of their steps */
 	size_t handed;                /* of the workers: so many have their prepare or adopt, or get none */
 	struct proto_decision decision;
 	uint32_t *word_base;          /* per step: its first word; layout in message.c */
@@ -82,8 +87,17 @@ void exec_replace(struct exec *x, struct exec_worker *w, const char *why);
 /* Names it in the result, once. */
 void exec_count_killed(struct exec *x, const char *worker);
 
-/* run.c */
+/* rehearse.c */
 void exec_rehearse_begin(struct exec *x);
+void exec_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body);
+void exec_rehearsal_ended(struct exec *x, struct exec_worker *w); /* with an answer, or without */
+void exec_rehearsal_gone(struct exec *x, struct exec_worker *w, const char *how);
+void exec_hint_refusal(struct rel_err *err, const json_t *body);
+json_t *exec_forecast(const struct exec *x);
+json_t *exec_rehearsals_failed(const struct exec *x);
+
+/* run.c */
+void exec_load_begin(struct exec *x); /* the rehearsal is over, and went well */
 void exec_prepare_begin(struct exec *x);
 void exec_fall_back(struct exec *x); /* it failed before the first bracket */
 size_t exec_index(const struct exec *x, const void *ref); /* x->count: it takes no part */

@@ -125,8 +125,9 @@ json_t *
 exec_rehearse_body(struct exec *x, size_t worker)
 {
 	dur_ns_t deadline = x->opt.max_pause * (dur_ns_t)x->script->step_count + EXEC_REHEARSE_EXTRA;
-	return json_pack("{s:I, s:I, s:o, s:o}", "operation", (json_int_t)x->opt.operation,
-	    "deadline_ms", (json_int_t)(deadline / DUR_MS), "steps", steps_json(x, worker, true),
+	return json_pack("{s:I, s:I, s:b, s:o, s:o}", "operation", (json_int_t)x->opt.operation,
+	    "deadline_ms", (json_int_t)(deadline / DUR_MS), "always", x->opt.rehearse == EXEC_REHEARSE_ALWAYS,
+	    "steps", steps_json(x, worker, true),
 	    "modules", x->ops->modules(x->ctx, &x->workers[worker]));
 }
 

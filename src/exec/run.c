@@ -75,6 +75,7 @@ exec_end(struct exec *x)
 	if (x->recovering)
 		count_ended(x);
 	x->outcome = x->mixed	       ? EXEC_MIXED
+	    : x->opt.rehearse_only     ? EXEC_UNCHANGED
 	    : x->err.code == REL_OK    ? EXEC_UPGRADED
 	    : x->err.code == REL_E_BLOCKED && !x->changed ? EXEC_BLOCKED
 	    : !x->changed	       ? EXEC_UNCHANGED
@@ -95,149 +96,11 @@ exec_fall_back(struct exec *x)
 	exec_end(x);
 }
 
-/* ------------------------------------------------------------------ rehearsal */
-
-static void
-begin_to_load(struct exec *x)
+void
+exec_load_begin(struct exec *x)
 {
 	if (!exec_purge_before(x))
 		exec_prepare_begin(x);
-}
-
-/* Each worker has its own time: one that does not answer is not waited for as long as all would take. */
-static void
-rehearse_timer_set(struct exec *x)
-{
-	mono_ns_t at = INT64_MAX;
-	for (size_t i = 0; i < x->next_rehearsal; i++)
-		if (x->workers[i].waiting && x->workers[i].due < at)
-			at = x->workers[i].due;
-	x->ops->timer(x->ctx, at);
-}
-
-static void
-rehearse_some(struct exec *x)
-{
-	dur_ns_t each = x->opt.max_pause * (dur_ns_t)x->script->step_count + EXEC_REHEARSE_EXTRA;
-	while (x->running_rehearsals < EXEC_REHEARSALS && x->next_rehearsal < x->count &&
-	    x->err.code == REL_OK) {
-		size_t i = x->next_rehearsal++;
-		struct exec_worker *w = &x->workers[i];
-		if (!w->alive)
-			continue;
-		json_t *body = exec_rehearse_body(x, i);
-		struct rel_err err = REL_ERR_INIT;
-		if (body == NULL) {
-			rel_err_nomem(&err);
-			exec_fail(x, &err);
-			break;
-		}
-		if (x->ops->send_json(x->ctx, w, "rehearse", body, NULL, 0) != 0) {
-			rel_err_set(&err, REL_E_WORKER_SILENT, "%s cannot be reached", w->name);
-			exec_fail(x, &err);
-			break;
-		}
-		w->waiting = true;
-		w->due = x->ops->now(x->ctx) + each + DUR_S; /* it gives up by itself before */
-		x->running_rehearsals++;
-	}
-	if (x->running_rehearsals > 0) {
-		rehearse_timer_set(x);
-		return;
-	}
-	if (x->err.code != REL_OK)
-		exec_end(x);
-	else
-		begin_to_load(x);
-}
-
-void
-exec_rehearse_begin(struct exec *x)
-{
-	if (x->opt.rehearse == EXEC_REHEARSE_NEVER) {
-		begin_to_load(x);
-		return;
-	}
-	x->phase = EXEC_REHEARSE;
-	exec_show(x, "rehearse", "rehearsing in a copy of %zu worker%s", x->count,
-	    x->count == 1 ? "" : "s");
-	rehearse_some(x);
-}
-
-static void
-rehearsal_ended(struct exec *x, struct exec_worker *w)
-{
-	if (!w->waiting)
-		return;
-	w->waiting = false;
-	x->running_rehearsals--;
-	rehearse_some(x);
-}
-
-/* What a person does next, where the code alone does not tell: of busy, not relupd is, but a worker that has
- * not ended what was over for the others; of a code_change that failed, none was called yet. */
-static void
-hint_refusal(struct rel_err *err, const json_t *body)
-{
-	const char *hint = json_string_value(json_object_get(body, "hint"));
-	if (err->code != REL_OK && hint != NULL)
-		rel_err_hint(err, "%s", hint);
-	else if (err->code == REL_E_CODE_CHANGE_FAILED)
-		rel_err_hint(err, "the module or its appup.yaml lacks what the message says: see relworker(3), "
-				  "DIAGNOSTICS");
-	else if (err->code == REL_E_BUSY)
-		rel_err_hint(err, "it still loads code of that operation: try again, or, where a constructor of "
-				  "the code hangs, `kill -KILL` its pid, see `relctl status`");
-}
-
-/* In the real worker it would be killed for that, with all that it serves. */
-static void
-refuse_the_slow(const struct exec *x, const struct exec_worker *w, const json_t *body, struct rel_err *err)
-{
-	json_int_t us = json_integer_value(json_object_get(body, "longest_us"));
-	char took[32], allowed[32];
-	if (err->code != REL_OK || us <= x->opt.max_pause / 1000)
-		return;
-	rel_err_set(err, REL_E_REHEARSAL_HUNG, "the rehearsal in a copy of %s: code_change took %s, and %s are "
-					       "allowed", w->name,
-	    rel_dur_print(us < INT64_MAX / 1000 ? us * 1000 : INT64_MAX, took, sizeof(took)),
-	    rel_dur_print(x->opt.max_pause, allowed, sizeof(allowed)));
-	rel_err_hint(err, "allow a longer pause with --max-pause, or make it faster");
-}
-
-static void
-on_rehearsed(struct exec *x, struct exec_worker *w, const json_t *body)
-{
-	const char *result = json_string_value(json_object_get(body, "result"));
-	const char *module = json_string_value(json_object_get(body, "module"));
-	const char *text = json_string_value(json_object_get(body, "text"));
-	static const struct {
-		const char *result;
-		enum rel_ecode code;
-	} codes[] = {{"refused", REL_E_REHEARSAL_REFUSED}, {"crashed", REL_E_REHEARSAL_CRASHED},
-	    {"hung", REL_E_REHEARSAL_HUNG}};
-	struct rel_err err = REL_ERR_INIT;
-	if (!w->waiting)
-		return; /* nobody asked, or it says it twice */
-	/* A refusal that is not code_change's own (the new code cannot be loaded) keeps its code. */
-	const char *name = json_string_value(json_object_get(body, "code"));
-	enum rel_ecode code = name != NULL ? rel_err_code_of(name) : REL_OK;
-	if (code != REL_OK && code != REL_E_REHEARSAL_REFUSED && result != NULL &&
-	    strcmp(result, "refused") == 0)
-		rel_err_set(&err, code, "%s: %s", w->name, text != NULL ? text : "no reason given");
-	for (size_t i = 0; err.code == REL_OK && result != NULL && i < NELEM(codes); i++)
-		if (strcmp(result, codes[i].result) == 0)
-			rel_err_set(&err, codes[i].code, "the rehearsal in a copy of %s %s: %s%s%s",
-			    w->name, result, module != NULL && module[0] != '\0' ? module : "",
-			    module != NULL && module[0] != '\0' ? ": " : "",
-			    text != NULL ? text : "no reason given");
-	hint_refusal(&err, body);
-	if (err.code == REL_OK && (result == NULL || strcmp(result, "ok") != 0))
-		rel_err_set(&err, REL_E_PROTOCOL, "%s answered the rehearsal with nonsense", w->name);
-	refuse_the_slow(x, w, body, &err);
-	if (err.code != REL_OK)
-		exec_fail(x, &err);
-	rehearsal_ended(x, w);
 }
 
 /* ------------------------------------------------------------------ prepare */
@@ -423,7 +286,7 @@ on_prepared(struct exec *x, struct exec_worker *w, const json_t *body)
 		struct rel_err err = REL_ERR_INIT;
 		rel_err_set(&err, code != REL_OK ? code : REL_E_BAD_MODULE, "%s: %s", w->name,
 		    text != NULL ? text : "cannot prepare the new code");
-		hint_refusal(&err, body);
+		exec_hint_refusal(&err, body);
 		exec_fail(x, &err);
 		w->stranded = x->recovering;
 	}
@@ -573,7 +436,7 @@ exec_packet(struct exec *x, void *ref, const struct proto_packet *p)
 	if (op != (json_int_t)x->opt.operation)
 		return;
 	if (strcmp(p->name, "rehearsed") == 0 && x->phase == EXEC_REHEARSE)
-		on_rehearsed(x, &x->workers[i], p->body);
+		exec_rehearsed(x, &x->workers[i], p->body);
 	else if (strcmp(p->name, "prepared") == 0 && x->phase == EXEC_PREPARE)
 		on_prepared(x, &x->workers[i], p->body);
 	else if (strcmp(p->name, "unrest") == 0)
@@ -593,7 +456,7 @@ answer_lost(struct exec *x, struct exec_worker *w)
 	rel_err_set(&err, REL_E_WORKER_SILENT, "%s lost its connection before it answered", w->name);
 	exec_fail(x, &err);
 	if (x->phase == EXEC_REHEARSE) {
-		rehearsal_ended(x, w);
+		exec_rehearsal_ended(x, w);
 		return;
 	}
 	w->stranded = x->recovering;
@@ -652,7 +515,7 @@ exec_gone(struct exec *x, void *ref, enum exec_death death, const char *how)
 	if (x->phase == EXEC_LOOK || x->phase == EXEC_PURGE) {
 		exec_holders_gone(x, w);
 	} else if (x->phase == EXEC_REHEARSE) {
-		rehearsal_ended(x, w);
+		exec_rehearsal_gone(x, w, how);
 	} else if (x->phase == EXEC_PREPARE && w->waiting) {
 		prepare_gone(x, w, death, how);
 	} else if (x->phase == EXEC_BUILD || x->phase == EXEC_RESUME) {
@@ -743,10 +606,16 @@ exec_start(struct exec *x)
 	/* Without a worker to change only the map changes. */
 	for (size_t i = 0; i < x->count; i++)
 		if (x->workers[i].alive) {
-			exec_look_begin(x);
+			if (x->opt.rehearse_only)
+				exec_rehearse_begin(x);
+			else
+				exec_look_begin(x);
 			return;
 		}
-	steps_begin(x);
+	if (x->opt.rehearse_only)
+		exec_end(x);
+	else
+		steps_begin(x);
 }
 
 void

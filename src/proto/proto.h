@@ -10,7 +10,10 @@
  * Messages daemon → worker
  *  start    {worker, application, child, release, module, args:{…}, env:{…}, listeners:n,
  *            modules:[MODULE…]}                 + n fds.  What the worker is: answered by ready/failed
- *  rehearse {operation, deadline_ms, steps:[STEP…], modules:[MODULE…]}      answered by rehearsed
+ *  rehearse {operation, deadline_ms, always?:bool, steps:[STEP…], modules:[MODULE…]}
+ *                                               answered by rehearsed.  always: refuses where
+ *                                               memory is short, else skips.  operation < 0: nothing
+ *                                               follows; the next one takes its place
  *  prepare  {operation, lease_ms, cell, steps:[STEP…], modules:[MODULE…]}
  *                                               + MEMORY.                   answered by prepared
  *  adopt    {operation, cell, words:[{step, up, undo}…]}
@@ -32,8 +35,10 @@
  *  hello    {worker, pid, abi, root, job:null|JOB, operation:null|{operation, steps:[{step, state}…]}}
  *                                               + the listeners' fds where job is set
  *  ready    {modules:[LOADED…]}        failed    {code, text}   (start failed; the worker exits)
- *  rehearsed{operation, result:"ok|refused|crashed|hung", code?, module, text, hint?, fork_us,
- *            change_us, longest_us}            longest: building the state of one step
+ *  rehearsed{operation, result:"ok|refused|crashed|hung|forbidden|skipped", code?, module, text, hint?,
+ *            fork_us, change_us, longest_us, memory_kb:null|n, sandbox:bool, at?:PLACE}
+ *                                               longest: building the state of one step; memory: the
+ *                                               copy's own at most; sandbox: it was locked in whole
  *  prepared {operation, ok:bool, code, text, hint?}
  *  finished {operation, modules:[LOADED…], unmappable:[{module, vsn, reason}…]}
  *  reply    {id, ok:bool, reply:ANY | text}
@@ -47,6 +52,8 @@
  *          decision word in the memfd (rehearse: 0); self: the worker sets the word itself when it
  *          has built its part (a bracket of one worker, or barrier: worker); suspends: tasks rest too
  * MEMORY  three descriptors: the decision memory's memfd, the eventfd `wake`, the eventfd `begin`
+ * PLACE   {module, digest, offset, called:bool} in a module's file, of a crash or a forbidden call; called:
+ *          it happened in a library which was called from there
  * LOADED  {module, application, version, vsn, digest, tasks:bool, old:null|{version, vsn, digest, held_by:n}}
  *          tasks: it offers task functions
  * HOLDER  {module, vsn, version, digest, task:"FUNCTION/ID"|null, thread:TID|null, function, since,

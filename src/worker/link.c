@@ -63,6 +63,7 @@ worker_link_lost(struct worker *w)
 		w->op->answer = false; /* who asked is gone; a new one adopts and asks again */
 	worker_begin_forget(w); /* nor is begun what it bade */
 	worker_asks_drop(w);
+	worker_rehearse_forget(w);
 	if (w->deferred.pending)
 		worker_tasks_poke(w); /* it is over */
 	if (!w->job)

@@ -21,7 +21,11 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/pages.c \
 	src/worker/prepare.c \
 	src/worker/purge.c \
+	src/worker/calls_tbl.h \
 	src/worker/rehearse.c \
+	src/worker/room.c \
+	src/worker/sandbox.c \
+	src/worker/sandbox.h \
 	src/worker/start.c \
 	src/worker/table.c \
 	src/worker/task.c \

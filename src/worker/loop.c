@@ -262,6 +262,8 @@ worker_loop_arm(struct worker *w, bool idle)
 		at = w->link.retry_at;
 	if (w->rehearsal != NULL && w->rehearsal->deadline < at)
 		at = w->rehearsal->deadline;
+	if (w->rest_body != NULL && w->rest_by < at)
+		at = w->rest_by;
 	if (w->purge_at < at)
 		at = w->purge_at;
 	if (w->asks != NULL && worker_ask_next(w) < at)

@@ -249,7 +249,8 @@ worker_finish(struct worker *w, json_t *body)
 {
 	json_t *id = json_object_get(body, "operation");
 	json_t *release = json_object_get(body, "release");
-	if (w->rehearsal != NULL && w->rehearsal->operation == json_integer_value(id))
+	if ((w->rehearsal != NULL && w->rehearsal->operation == json_integer_value(id)) ||
+	    json_equal(json_object_get(w->rest_body, "operation"), id))
 		worker_rehearse_drop(w);
 	/* When the thread is through.  One of another operation, which was refused here, ends nothing. */
 	if (w->op != NULL && w->op->loading && w->op->id == json_integer_value(id)) {

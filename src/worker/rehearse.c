@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rehearsal: the worker forks at the top of its loop, the copy opens the new code and makes every
- * step on the real state, cut off from all descriptors.  The worker stands still for the fork
- * alone; what the copy finds out comes back over a pipe as a record, and its end over a pidfd.  Whose code
- * it runs stands in memory that both share: that is all that is known of a copy that crashed or hung.
+ * Rehearsal: the worker forks at the top of its loop, the copy locks itself in (sandbox.h), opens the new
+ * code and makes every step on the real state.  The worker stands still for the fork alone; what the copy
+ * finds out comes back over a pipe as a record, and its end over a pidfd.  Whose code it runs stands in
+ * memory that both share: that is all that is known of a copy that was killed or hung.
  */
 #include "config.h"
 
@@ -21,21 +21,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "worker/worker_priv.h"
+#include "worker/sandbox.h"
 
-/* Below PIPE_BUF: a record arrives whole or not at all. */
-struct record {
-	bool ok;
-	int code;     /* enum rel_ecode of the failure: the same build reads it */
-	int64_t change_us, longest_us; /* building the states of all steps; of one */
-	char module[64];
-	char text[PROTO_FRAME_TEXT];
-	char hint[256]; /* "": what the code tells */
-};
+#define MEASURE_FOR (100 * DUR_MS)
+#define REST_WAIT   (500 * DUR_MS) /* for turns to end: less than relupd waits beyond the deadline */
 
 /* ------------------------------------------------------------------ the copy */
-#define CHILD_PIPE 3
-
 static void
 tell_module(void *arg, const char *module)
 {
@@ -65,10 +56,12 @@ cut_off(struct worker *w, pid_t parent, int pipe)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (pipe != CHILD_PIPE && dup2(pipe, CHILD_PIPE) < 0)
+	if (pipe != SANDBOX_PIPE && dup2(pipe, SANDBOX_PIPE) < 0)
 		_exit(1);
-	close_range(0, CHILD_PIPE - 1, 0);
-	close_range(CHILD_PIPE + 1, ~0u, 0);
+	close_range(0, SANDBOX_PIPE - 1, 0);
+	close_range(SANDBOX_PIPE + 1, ~0u, 0);
+	if (open("/dev/null", O_RDWR) == 0) /* what is printed goes nowhere, and no file gets these numbers */
+		(void)!(dup2(0, 1) + dup2(0, 2));
 	w->rehearsing = true;
 	worker_trash_flush(w);
 	w->link.sock = -1;
@@ -82,9 +75,22 @@ build(struct txn *t)
 	return code == PROTO_OK ? worker_txn_in_place(t) : code;
 }
 
+/* While both states stand, and not for long: of a gigabyte it takes 30 ms. */
+static void
+measure_memory(struct record *r, dur_ns_t *spent)
+{
+	if (*spent > MEASURE_FOR)
+		return;
+	mono_ns_t begin = rel_mono_now();
+	int64_t kb = sandbox_memory_kb();
+	r->memory_kb = kb > r->memory_kb ? kb : r->memory_kb;
+	*spent += rel_mono_now() - begin;
+}
+
 static int
 make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *r, struct rel_err *err)
 {
+	dur_ns_t spent = 0;
 	for (size_t i = 0; i < op->step_count; i++) {
 		const struct step *s = &op->steps[i];
 		struct txn t = {.w = w,
@@ -95,57 +101,85 @@ make_steps(struct worker *w, struct op *op, struct stage *stage, struct record *
 		    .progress_arg = stage,
 		    .rehearsal = true};
 		tell_module(stage, s->after->table.e[0].obj->module);
+		atomic_store(&stage->part, STAGE_CHANGE);
 		mono_ns_t begin = rel_mono_now();
 		enum proto_built_code code = build(&t);
 		int64_t built_us = (rel_mono_now() - begin) / 1000;
 		r->longest_us = built_us > r->longest_us ? built_us : r->longest_us;
 		if (code != PROTO_OK) {
 			snprintf(r->module, sizeof(r->module), "%s", t.fail.module);
+			r->nomem = code == PROTO_NO_MEMORY;
 			return worker_fail_err(&t.fail, REL_E_REHEARSAL_REFUSED, err);
 		}
+		measure_memory(r, &spent);
+		atomic_store(&stage->part, STAGE_AFTER);
+		begin = rel_mono_now();
 		worker_txn_commit(&t);
-		r->change_us += (rel_mono_now() - begin) / 1000;
+		r->change_us += built_us + (rel_mono_now() - begin) / 1000;
 		worker_trash_flush(w);
 	}
 	return 0;
+}
+
+/* Its own bound looks the same as a machine without memory. */
+static void
+explain_nomem(const struct rel_err *err, int64_t allowance, struct record *r)
+{
+	size_t n = strlen(r->text);
+	if (err->code == REL_E_NOMEM || r->nomem)
+		snprintf(r->text + n, sizeof(r->text) - n, " (a copy may have %jd MB more than the worker)",
+		    (intmax_t)(allowance >> 20));
 }
 
 static void
 rehearse_child(struct worker *w, json_t *body, struct stage *stage)
 {
 	struct rel_err err = REL_ERR_INIT;
-	struct record r = {0};
+	struct record r = {.memory_kb = -1};
+	int64_t allowance = 0;
 	struct op *op;
 	int rc = worker_op_parse(body, &op, &err);
-	if (rc == 0)
+	if (rc == 0) {
+		r.sandbox = sandbox_enter(w, op, w->rehearsal->limit, &allowance);
+		atomic_store(&stage->sandbox, r.sandbox);
 		rc = worker_op_load(w, op, tell_module, stage, &err);
+	}
 	if (rc == 0)
 		rc = worker_op_build(w, op, &err);
 	if (rc == 0)
 		rc = make_steps(w, op, stage, &r, &err);
-	r.ok = rc == 0;
+	r.kind = rc == 0 ? RECORD_OK : RECORD_REFUSED;
 	r.code = (int)err.code;
-	if (r.module[0] == '\0')
-		copy_module(stage, r.module, sizeof(r.module));
 	snprintf(r.text, sizeof(r.text), "%.*s", (int)sizeof(r.text) - 1, err.text);
 	snprintf(r.hint, sizeof(r.hint), "%s", err.hint);
-	(void)!write(CHILD_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
+	explain_nomem(&err, allowance, &r);
+	(void)!write(SANDBOX_PIPE, &r, sizeof(r)); /* nobody left to tell: the parent sees the end */
 }
 
 /* ------------------------------------------------------------------ the worker */
+static json_t *
+place_json(const struct place *at)
+{
+	if (at->module[0] == '\0')
+		return NULL;
+	return json_pack("{s:s, s:s, s:I, s:b}", "module", at->module, "digest", at->digest, "offset",
+	    (json_int_t)at->offset, "called", at->called);
+}
+
 static void
 answer(struct worker *w, int64_t operation, const char *result, const struct rehearsal *r,
     enum rel_ecode code, const char *text)
 {
+	static const struct rehearsal none = {.memory_kb = -1, .sandbox = true};
+	r = r != NULL ? r : &none;
 	worker_link_send(w, "rehearsed",
-	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:o*, s:I, s:I, s:I}", "operation", (json_int_t)operation,
-		"result", result, "code",
-		code != REL_OK ? rel_err_name(code) : NULL, "module",
-		proto_text_json(r != NULL ? r->module : ""), "text",
-		proto_text_json(text), "hint", r != NULL && r->hint[0] != '\0' ? proto_text_json(r->hint) : NULL,
-		"fork_us", (json_int_t)(r != NULL ? r->fork_us : 0),
-		"change_us", (json_int_t)(r != NULL ? r->change_us : 0), "longest_us",
-		(json_int_t)(r != NULL ? r->longest_us : 0)));
+	    json_pack("{s:I, s:s, s:s*, s:o, s:o, s:o*, s:I, s:I, s:I, s:o, s:b, s:o*}", "operation",
+		(json_int_t)operation, "result", result, "code", code != REL_OK ? rel_err_name(code) : NULL,
+		"module", proto_text_json(r->module), "text", proto_text_json(text), "hint",
+		r->hint[0] != '\0' ? proto_text_json(r->hint) : NULL, "fork_us", (json_int_t)r->fork_us,
+		"change_us", (json_int_t)r->change_us, "longest_us", (json_int_t)r->longest_us, "memory_kb",
+		r->memory_kb >= 0 ? json_integer(r->memory_kb) : json_null(), "sandbox", r->sandbox, "at",
+		place_json(&r->at)));
 }
 
 static int
@@ -160,7 +194,9 @@ fork_child(struct worker *w, json_t *body, struct rehearsal *r, struct rel_err *
 		return rel_err_sys(err, REL_E_IO, errno, "cannot make a pipe");
 	pid_t self = getpid();
 	mono_ns_t begin = rel_mono_now();
+	pthread_mutex_lock(&w->tasks.lock); /* no thread of ours holds it in the copy */
 	r->pid = fork();
+	pthread_mutex_unlock(&w->tasks.lock);
 	if (r->pid == 0) {
 		cut_off(w, self, fds[1]);
 		rehearse_child(w, body, r->stage);
@@ -182,42 +218,189 @@ fork_child(struct worker *w, json_t *body, struct rehearsal *r, struct rel_err *
 	return 0;
 }
 
+/* 1: there is too little memory for it, and it is not insisted upon; *err says so. */
 static int
 begin(struct worker *w, json_t *body, struct rel_err *err)
 {
 	json_int_t operation, deadline;
+	int always = 0;
+	char text[160];
 	json_error_t je;
-	if (json_unpack_ex(
-		body, &je, 0, "{s:I, s:I}", "operation", &operation, "deadline_ms", &deadline) != 0)
+	if (json_unpack_ex(body, &je, 0, "{s:I, s:I, s?b}", "operation", &operation, "deadline_ms", &deadline,
+		"always", &always) != 0)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: %s", je.text);
 	if (deadline < 0 || deadline > INT64_MAX / 4 / DUR_MS)
 		return rel_err_set(err, REL_E_PROTOCOL, "rehearse: its deadline is out of range");
 	if (w->op != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %jd is still held here", (intmax_t)w->op->id);
+	if (w->rehearsal != NULL && w->rehearsal->operation < 0)
+		worker_rehearse_drop(w); /* one that was all that was asked for, by a relupd that is gone */
 	if (w->rehearsal != NULL)
 		return rel_err_set(err, REL_E_BUSY, "operation %jd is still rehearsed here",
 		    (intmax_t)w->rehearsal->operation);
+	if (!sandbox_room(text, sizeof(text))) {
+		rel_err_set(err, REL_E_NOMEM, "%s", text);
+		return always ? -1 : 1;
+	}
 	struct rehearsal *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return rel_err_nomem(err);
+	r->memory_kb = -1;
+	r->limit = deadline * DUR_MS;
 	r->operation = operation;
 	r->pidfd = r->pipe = -1;
 	w->rehearsal = r;
 	int rc = fork_child(w, body, r, err);
-	r->deadline = rel_mono_now() + deadline * DUR_MS;
+	r->deadline = rel_mono_now() + r->limit;
 	return rc;
+}
+
+static void
+start(struct worker *w, json_t *body)
+{
+	struct rel_err err = REL_ERR_INIT;
+	int rc = begin(w, body, &err);
+	if (rc == 0)
+		return; /* worker_rehearse_reap() answers */
+	if (err.code != REL_E_BUSY)
+		worker_rehearse_drop(w);
+	answer(w, json_integer_value(json_object_get(body, "operation")), rc > 0 ? "skipped" : "refused",
+	    NULL, err.code, err.text);
+}
+
+/* ------------------------------------------------------------------ tasks rest first
+ * A copy has one thread: what another one held, a lock or half a list, nobody sets free there.  Where no
+ * state changes the copy only loads code, which the C library guards by itself. */
+static bool
+changes_states(const json_t *body)
+{
+	size_t i;
+	json_t *step;
+	json_array_foreach (json_object_get(body, "steps"), i, step)
+		if (json_is_true(json_object_get(step, "suspends")))
+			return true;
+	return false;
 }
 
 void
 worker_rehearse(struct worker *w, struct proto_packet *p)
 {
-	struct rel_err err = REL_ERR_INIT;
-	if (begin(w, p->body, &err) == 0)
-		return; /* worker_rehearse_reap() answers */
-	if (err.code != REL_E_BUSY)
-		worker_rehearse_drop(w);
-	answer(w, json_integer_value(json_object_get(p->body, "operation")), "refused", NULL, err.code,
-	    err.text);
+	if (w->rest_body == NULL && changes_states(p->body) && !worker_tasks_rest(w)) {
+		w->rest_body = json_incref(p->body);
+		w->rest_by = rel_mono_now() + REST_WAIT;
+		return;
+	}
+	start(w, p->body);
+	worker_tasks_go(w);
+}
+
+void
+worker_rehearse_forget(struct worker *w)
+{
+	if (w->rest_body == NULL)
+		return;
+	json_decref(w->rest_body);
+	w->rest_body = NULL;
+	worker_tasks_go(w);
+}
+
+void
+worker_rehearse_resume(struct worker *w)
+{
+	if (w->rest_body == NULL)
+		return;
+	json_t *body = json_incref(w->rest_body);
+	if (worker_tasks_rest(w)) {
+		start(w, body);
+		worker_rehearse_forget(w);
+	} else if (w->rest_by <= rel_mono_now()) {
+		bool always = json_is_true(json_object_get(body, "always"));
+		char text[160];
+		snprintf(text, sizeof(text), "%zu of %zu tasks did not end their turns within %d ms, so that no copy could be "
+		    "made", worker_tasks_busy(w), w->tasks.count, (int)(REST_WAIT / DUR_MS));
+		worker_rehearse_forget(w);
+		answer(w, json_integer_value(json_object_get(body, "operation")), always ? "refused" : "skipped", NULL,
+		    REL_E_SUSPEND_FAILED, text);
+	}
+	json_decref(body);
+}
+
+static const char *
+part_name(const struct stage *stage)
+{
+	switch (atomic_load(&stage->part)) {
+	case STAGE_LOAD:
+		return "while it was loaded";
+	case STAGE_CHANGE:
+		return "in its code_change";
+	default:
+		return "in its rebind or discard";
+	}
+}
+
+static void
+say_crash(struct rehearsal *r, const struct record *rec)
+{
+	const char *sig = sigabbrev_np(rec->sig);
+	char address[40] = "", at[120] = "";
+	if (rec->has_address)
+		snprintf(address, sizeof(address), " (address 0x%jx)", (uintmax_t)rec->address);
+	if (r->at.module[0] != '\0')
+		snprintf(at, sizeof(at), " in %s%s+%#jx", r->at.called ? "a library called from " : "",
+		    r->at.module, (uintmax_t)r->at.offset);
+	snprintf(r->text, sizeof(r->text), "killed by SIG%s%s%s", sig != NULL ? sig : "?", address, at);
+}
+
+static void
+say_call(struct rehearsal *r, const struct record *rec)
+{
+	const char *name = rec->foreign ? NULL : sandbox_call_name(rec->call);
+	snprintf(r->text, sizeof(r->text), "called %s%s(system call %ld%s) %s", name != NULL ? name : "",
+	    name != NULL ? " " : "", rec->call, rec->foreign ? " of another instruction set" : "",
+	    part_name(r->stage));
+}
+
+/* Code that ran wild in the copy may have written anything. */
+static void
+take_record(struct rehearsal *r, struct record *rec)
+{
+	rec->module[sizeof(rec->module) - 1] = rec->text[sizeof(rec->text) - 1] = '\0';
+	rec->hint[sizeof(rec->hint) - 1] = rec->at.module[sizeof(rec->at.module) - 1] = '\0';
+	rec->at.digest[sizeof(rec->at.digest) - 1] = '\0';
+	r->ended = true;
+	r->result = "crashed";
+	r->code = REL_OK;
+	r->sandbox = rec->sandbox;
+	r->change_us = rec->change_us;
+	r->longest_us = rec->longest_us;
+	r->memory_kb = rec->memory_kb;
+	r->at = rec->at;
+	memcpy(r->hint, rec->hint, sizeof(r->hint));
+	memcpy(r->text, rec->text, sizeof(r->text));
+	memcpy(r->module, rec->module, sizeof(r->module));
+	if (r->module[0] == '\0')
+		copy_module(r->stage, r->module, sizeof(r->module));
+	switch (rec->kind) {
+	case RECORD_OK:
+		r->result = "ok";
+		break;
+	case RECORD_REFUSED:
+		r->result = "refused";
+		r->code = (enum rel_ecode)rec->code;
+		break;
+	case RECORD_CRASHED:
+		say_crash(r, rec);
+		break;
+	case RECORD_CALLED:
+		r->result = "forbidden";
+		say_call(r, rec);
+		break;
+	case RECORD_SHARED:
+		r->result = "forbidden";
+		snprintf(r->text, sizeof(r->text), "wrote to memory that it shares with others (address %#jx) %s",
+		    (uintmax_t)rec->address, part_name(r->stage));
+		break;
+	}
 }
 
 void
@@ -228,18 +411,8 @@ worker_rehearse_read(struct worker *w)
 	if (r == NULL)
 		return;
 	ssize_t n;
-	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec)) {
-		/* Code that ran wild in the copy may have written anything. */
-		rec.module[sizeof(rec.module) - 1] = rec.text[sizeof(rec.text) - 1] = rec.hint[sizeof(rec.hint) - 1] = '\0';
-		memcpy(r->module, rec.module, sizeof(r->module));
-		r->ended = true;
-		r->result = rec.ok ? "ok" : "refused";
-		r->code = rec.ok ? REL_OK : (enum rel_ecode)rec.code;
-		r->change_us = rec.change_us;
-		r->longest_us = rec.longest_us;
-		memcpy(r->text, rec.text, sizeof(r->text));
-		memcpy(r->hint, rec.hint, sizeof(r->hint));
-	}
+	while ((n = read(r->pipe, &rec, sizeof(rec))) == sizeof(rec))
+		take_record(r, &rec);
 	if (n != 0)
 		return;
 	rel_fd_close(&r->pipe);
@@ -250,16 +423,18 @@ worker_rehearse_read(struct worker *w)
 static void
 conclude(struct rehearsal *r, const siginfo_t *si)
 {
+	bool killed = si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED;
 	if (r->ended)
 		return;
 	copy_module(r->stage, r->module, sizeof(r->module));
-	if (r->hung) {
+	r->sandbox = atomic_load(&r->stage->sandbox);
+	if (r->hung || (killed && si->si_status == SIGXCPU)) {
 		r->result = "hung";
 		snprintf(r->text, sizeof(r->text), "it did not end in time");
 		return;
 	}
-	r->result = "crashed";
-	if (si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED)
+	r->result = killed && si->si_status == SIGSYS ? "forbidden" : "crashed";
+	if (killed)
 		snprintf(r->text, sizeof(r->text), "killed by SIG%s",
 		    sigabbrev_np(si->si_status) != NULL ? sigabbrev_np(si->si_status) : "?");
 	else
@@ -303,6 +478,7 @@ void
 worker_rehearse_tick(struct worker *w, mono_ns_t now)
 {
 	struct rehearsal *r = w->rehearsal;
+	worker_rehearse_resume(w);
 	if (r == NULL || r->deadline > now)
 		return;
 	r->deadline = WORKER_NEVER;
@@ -314,6 +490,7 @@ void
 worker_rehearse_drop(struct worker *w)
 {
 	struct rehearsal *r = w->rehearsal;
+	worker_rehearse_forget(w);
 	if (r == NULL)
 		return;
 	if (r->pid > 0) {

@@ -450,9 +450,10 @@ worker_tasks_event(struct worker *w)
 	reap_ended(w);
 	worker_gen_sweep(w);
 	worker_bracket_resume(w);
+	worker_rehearse_resume(w);
 	worker_ask_look(w);
 	/* Who begins to wait sets it before the first look. */
-	if (w->retired == NULL && !w->deferred.pending && w->asks == NULL)
+	if (w->retired == NULL && !w->deferred.pending && w->rest_body == NULL && w->asks == NULL)
 		atomic_store(&w->tasks.watched, false);
 }
 

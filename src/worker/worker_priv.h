@@ -324,18 +324,32 @@ struct link {
 
 /* Shared with the copy: whose code it runs.  Two names and which of them holds, so that one is whole
  * whenever the copy ends.  Memory, not messages: a state may have a million parts to convert. */
+enum stage_part { STAGE_LOAD, STAGE_CHANGE, STAGE_AFTER };
 struct stage {
 	_Atomic unsigned at;
+	_Atomic unsigned part;        /* enum stage_part */
+	_Atomic bool sandbox;         /* it is locked in, whole */
 	char names[2][REL_NAME_MAX + 1];
+};
+
+/* Where in a module's file something happened. */
+struct place {
+	char module[64];              /* "": not known */
+	char digest[REL_DIGEST_LEN + 1];
+	uint64_t offset;              /* as the file's symbols count */
+	bool called;                  /* it happened in a library, which this place called */
 };
 
 struct rehearsal {
 	int64_t operation;
+	dur_ns_t limit;               /* of its time */
 	struct stage *stage;          /* NULL: the copy was never begun */
 	pid_t pid;
 	int pidfd, pipe;
 	mono_ns_t deadline;
-	int64_t fork_us, change_us, longest_us;
+	int64_t fork_us, change_us, longest_us, memory_kb;
+	struct place at;              /* of a crash or a forbidden call */
+	bool sandbox;
 	bool hung, ended;             /* ended: the child told its result */
 	const char *result;
 	enum rel_ecode code;          /* of a refusal */
@@ -381,6 +395,8 @@ struct worker {
 	struct link link;
 	struct op *op;
 	struct rehearsal *rehearsal;
+	json_t *rest_body;            /* a rehearsal that waits for tasks to rest; owned */
+	mono_ns_t rest_by;            /* till then */
 	int64_t rehearsed;            /* the operation that was rehearsed last, and well */
 	struct trash trash;
 
@@ -525,6 +541,8 @@ void worker_rehearse(struct worker *w, struct proto_packet *p);
 void worker_rehearse_read(struct worker *w);
 void worker_rehearse_reap(struct worker *w);
 void worker_rehearse_tick(struct worker *w, mono_ns_t now);
+void worker_rehearse_resume(struct worker *w); /* one that waits for tasks: is it time? */
+void worker_rehearse_forget(struct worker *w);
 void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
 
 /* purge.c */

@@ -256,7 +256,7 @@ class Example:
     @staticmethod
     def plain(text):
         """Without what differs from run to run."""
-        text = re.sub(r"(pause|suspended|all) \d+ (us|ms|s)\b", r"\1 N", text)
+        text = re.sub(r"(pause|suspended|all|forecast) \d+ (us|ms|s)\b", r"\1 N", text)
         return [line.rstrip() for line in text.strip().splitlines()]
 
     def compare_output(self, args):
@@ -406,6 +406,7 @@ def check_run(example):
     need(sum(c["clients"] for c in before) == 5, f"five clients are counted as {before}")
     example.compare_output("plan 1.1.0")
     compare_json("plan", json.loads(example.relctl("plan", "1.1.0", "-o", "json")))
+    compare_json("rehearse", json.loads(example.relctl("rehearse", "1.1.0", "-o", "json")))
     example.compare_output("upgrade 1.1.0 -q")
     after = example.counts()
     need([c["clients"] for c in after] == [c["clients"] for c in before],

@@ -39,7 +39,10 @@ check_LTLIBRARIES += \
 	tests/modules/bad-function.la \
 	tests/modules/bad-types.la \
 	tests/modules/bad-import.la \
-	tests/modules/bad-init.la
+	tests/modules/bad-init.la \
+	tests/modules/naughty-1.la \
+	tests/modules/naughty-2.la \
+	tests/modules/naughty-loading.la
 tests_modules_counter_1_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=1
 tests_modules_counter_1_la_LDFLAGS = $(test_module_ldflags)
@@ -147,6 +150,15 @@ tests_modules_bad_import_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_bad_init_la_SOURCES = tests/modules/bad.c
 tests_modules_bad_init_la_CPPFLAGS = $(AM_CPPFLAGS) -DBAD_INIT
 tests_modules_bad_init_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_naughty_1_la_SOURCES = tests/modules/naughty.c
+tests_modules_naughty_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DNAUGHTY=1
+tests_modules_naughty_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_naughty_2_la_SOURCES = tests/modules/naughty.c
+tests_modules_naughty_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DNAUGHTY=2
+tests_modules_naughty_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_naughty_loading_la_SOURCES = tests/modules/naughty.c
+tests_modules_naughty_loading_la_CPPFLAGS = $(AM_CPPFLAGS) -DNAUGHTY=2 -DNAUGHTY_LOADING
+tests_modules_naughty_loading_la_LDFLAGS = $(test_module_ldflags)
 
 # Those that the loader refuses, and those that leave something behind, one for each way.
 loader_modules = tests/modules/loader/loader.c tests/modules/loader/other.c tests/modules/loader/stays.c

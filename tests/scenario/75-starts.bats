@@ -110,7 +110,7 @@ dies_of_the_new_code() { # KIND HOW COUNT
 	begin slow
 	remember
 	expect 1 relctl upgrade 0.1.1-crash --max-pause 100ms
-	warns 'unchanged: the rehearsal in a copy of hello/listener/0: code_change took (299|[3-9][0-9]+)ms, and 100ms are allowed' \
+	warns 'unchanged: the rehearsal in a copy of hello/listener/0: the forecast of the pause is (299|[3-9][0-9]+)ms, so long did its code_change take, and the limit is 100ms' \
 		'hint: allow a longer pause with --max-pause'
 	unharmed
 	end_well 1

@@ -6,6 +6,7 @@ scenarios = \
 	tests/scenario/25-tasks.bats \
 	tests/scenario/26-strays.bats \
 	tests/scenario/30-broken.bats \
+	tests/scenario/35-rehearse.bats \
 	tests/scenario/40-crash.bats \
 	tests/scenario/50-bad-input.bats \
 	tests/scenario/60-interrupt.bats \
@@ -32,7 +33,8 @@ tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
 
 # Listeners that bring their worker down, each in its way.
 wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
-	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la tests/scenario/wicked_slow.la
+	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la tests/scenario/wicked_slow.la \
+	tests/scenario/wicked_fault.la tests/scenario/wicked_socket.la
 check_LTLIBRARIES += $(wicked)
 strays = tests/scenario/stray-0.1.0.la tests/scenario/stray-0.1.1.la tests/scenario/stray-0.1.2.la
 check_LTLIBRARIES += $(strays)
@@ -68,6 +70,14 @@ tests_scenario_wicked_slow_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_slow_la_CPPFLAGS = $(hello_cppflags) -DWICKED_SLOW
 tests_scenario_wicked_slow_la_CFLAGS = $(hello_cflags)
 tests_scenario_wicked_slow_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_fault_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_fault_la_CPPFLAGS = $(hello_cppflags) -DWICKED_FAULT
+tests_scenario_wicked_fault_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_fault_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_wicked_socket_la_SOURCES = tests/scenario/wicked.c
+tests_scenario_wicked_socket_la_CPPFLAGS = $(hello_cppflags) -DWICKED_SOCKET
+tests_scenario_wicked_socket_la_CFLAGS = $(hello_cflags)
+tests_scenario_wicked_socket_la_LDFLAGS = $(hello_ldflags)
 tests_scenario_wicked_hang_la_SOURCES = tests/scenario/wicked.c
 tests_scenario_wicked_hang_la_CPPFLAGS = $(hello_cppflags) -DWICKED_HANG
 tests_scenario_wicked_hang_la_CFLAGS = $(hello_cflags)

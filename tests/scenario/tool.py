@@ -9,6 +9,7 @@
     tool.py unburied COMMAND...       runs it; what it leaves behind ends as zombies while this runs on
     tool.py descriptors PID N         it may have so many from now on, whatever its hard limit
     tool.py room PID N                it may write no file beyond N bytes from now on, as on a full disk
+    tool.py memory PID MB             it may have so much more of private memory than now
     tool.py idle PID COMMAND...       it computes for less than half of the time that COMMAND takes
     tool.py busy PID                  waits until a worker that was idle computes without an end
     tool.py kill-sweep SOCKET STEP LAPS   kills a worker at LAPS moments of upgrades, STEP us apart
@@ -81,6 +82,13 @@ def cpu_ticks(pid):
 def limit_descriptors(pid, n):
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, hard))
+
+
+def limit_memory(pid, mb):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        now = next(int(line.split()[1]) for line in f if line.startswith("VmData:"))
+    limit = now * 1024 + (mb << 20)
+    resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
 
 
 def limit_files(pid, n):
@@ -514,6 +522,8 @@ def main(verb, *a):
         limit_descriptors(int(a[0]), int(a[1]))
     elif verb == "room":
         limit_files(int(a[0]), int(a[1]))
+    elif verb == "memory":
+        limit_memory(int(a[0]), int(a[1]))
     elif verb == "idle":
         idle(int(a[0]), a[1:])
     elif verb == "busy":

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners of release 0.1.1-crash that bring their worker down: while they are loaded (WICKED_ABORT,
  * WICKED_EXIT, WICKED_HANG: until the file is there that WICKED_GO names), in init (WICKED_REFUSE), or
- * because they have none (WICKED_NO_INIT); WICKED_SLOW takes 300 ms for its code_change.
+ * because they have none (WICKED_NO_INIT); WICKED_SLOW takes 300 ms for its code_change; WICKED_FAULT writes to
+ * nowhere in it, in a function of its own, and WICKED_SOCKET asks for a socket.
  *
  * A constructor is refused, so what runs at load is the choice of an ifunc.  Its calls go through slots
  * that the loader has filled before: it leaves such choices to the end.
  */
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +62,19 @@ now_ms(void)
 }
 #endif
 
+#if defined(WICKED_FAULT) || defined(WICKED_SOCKET)
+__attribute__((noinline)) static void
+break_it(int *from)
+{
+#ifdef WICKED_FAULT
+	volatile uintptr_t at = 16;
+	*from = *(volatile int *)at;
+#else
+	*from = socket(AF_UNIX, SOCK_STREAM, 0);
+#endif
+}
+#endif
+
 static int
 code_change(struct relw *rw, const struct relw_change *change, void *old, void **ret_new)
 {
@@ -68,11 +84,17 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 	for (long long end = now_ms() + 300; now_ms() < end;)
 		continue;
 #endif
+#if defined(WICKED_FAULT) || defined(WICKED_SOCKET)
+	int from;
+	break_it(&from);
+	if (from >= 0)
+		close(from);
+#endif
 	*ret_new = old;
 	return 0;
 }
 
-#ifdef WICKED_SLOW
+#if defined(WICKED_SLOW) || defined(WICKED_FAULT) || defined(WICKED_SOCKET)
 static void
 on_accept(struct relw *rw, void *state, const struct relw_event *event)
 {
@@ -86,7 +108,7 @@ static const struct relw_function functions[] = {{.name = "on_accept", .event = 
 
 RELW_EXPORT const struct relw_module relw_module = {
 	RELW_MODULE("listener", "0.1.1-crash"),
-#ifdef WICKED_SLOW
+#if defined(WICKED_SLOW) || defined(WICKED_FAULT) || defined(WICKED_SOCKET)
 	.functions = functions,
 #endif
 #ifndef WICKED_NO_INIT

@@ -337,6 +337,38 @@ static const struct {
     {offsetof(Elf64_Ehdr, e_machine), EM_RISCV, NULL},
 };
 
+/* How many addresses of a file belong to a function of this name; in *ret_runs, in how many pieces. */
+static size_t
+addresses_of(const char *file, const char *function, size_t *ret_runs)
+{
+	struct elf_module *m = fix_open(file);
+	size_t n = 0;
+	bool before = false;
+	*ret_runs = 0;
+	for (uint64_t at = 0; at < 0x8000; at++) {
+		const char *name = elf_module_function_at(m, at);
+		bool is = name != NULL && strcmp(name, function) == 0;
+		n += is;
+		*ret_runs += is && !before;
+		before = is;
+	}
+	ck_assert_ptr_null(elf_module_function_at(m, 0)); /* the header */
+	ck_assert_ptr_null(elf_module_function_at(m, UINT64_MAX));
+	elf_module_close(&m);
+	return n;
+}
+
+START_TEST(function_of_an_address)
+{
+	static const char *const functions[] = {"init", "on_event", "turn", "convert"};
+	size_t runs;
+	ck_assert_uint_gt(addresses_of("good", functions[_i], &runs), 0);
+	ck_assert_uint_eq(runs, 1);
+	ck_assert_uint_eq(addresses_of(stripped[0].name, functions[_i], &runs), 0);
+	ck_assert_uint_eq(addresses_of("good", "state_types", &runs), 0); /* a variable */
+}
+END_TEST
+
 START_TEST(other_files)
 {
 	struct elf_module *m = NULL;
@@ -435,6 +467,7 @@ main(void)
 	tcase_add_test(tc, writable_without_sections);
 	tcase_add_test(tc, hooks);
 	tcase_add_loop_test(tc, hooks_stripped, 0, NELEM(stripped));
+	tcase_add_loop_test(tc, function_of_an_address, 0, 4);
 	tcase_add_loop_test(tc, other_files, 0, NELEM(headers));
 	tcase_add_test(tc, not_a_module);
 	tcase_add_test(tc, debug_file);

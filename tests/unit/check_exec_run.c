@@ -231,6 +231,12 @@ START_TEST(fails_before_any_pause)
 		"the module or its appup.yaml lacks what the message says: see relworker(3), DIAGNOSTICS"},
 	    {ANSWER_CRASHED, ANSWER_OK, REL_E_REHEARSAL_CRASHED, "a/c/2 crashed: m0: why", NULL},
 	    {ANSWER_HUNG, ANSWER_OK, REL_E_REHEARSAL_HUNG, "a/c/2 hung: m0: why", NULL},
+	    {ANSWER_FORBIDDEN, ANSWER_OK, REL_E_REHEARSAL_FORBIDDEN, "a/c/2 did what it may not: m0: why",
+		"a code_change converts memory and reads files; do the rest in rebind or in an event: see "
+		"relworker(3)"},
+	    {ANSWER_NOMEM, ANSWER_OK, REL_E_NOMEM, "a/c/2: why",
+		"free memory and try again; nothing was changed.  `--rehearse auto` goes on without the rehearsal "
+		"where memory is short"},
 	    {ANSWER_GARBAGE, ANSWER_OK, REL_E_PROTOCOL, "a/c/2 answered", NULL},
 	    {ANSWER_MUTE, ANSWER_OK, REL_E_WORKER_SILENT, "a/c/2 does not answer", NULL},
 	    {ANSWER_OK, ANSWER_NO, REL_E_BAD_ABI, "a/c/2: why", NULL},
@@ -264,7 +270,8 @@ START_TEST(slower_than_allowed)
 	if (_i == 1) {
 		ck_assert_int_eq(w->err.code, REL_E_REHEARSAL_HUNG);
 		ck_assert_str_eq(w->err.text,
-		    "the rehearsal in a copy of a/c/1: code_change took 300ms, and 300ms are allowed");
+		    "the rehearsal in a copy of a/c/1: the forecast of the pause is 300ms, so long did its code_change "
+		    "take, and the limit is 300ms");
 	}
 	world_free(w);
 }
@@ -468,7 +475,7 @@ main(void)
 	tcase_add_loop_test(t, idle_steps, 0, 2);
 	tcase_add_loop_test(t, barrier_group_and_worker, 0, 2);
 	tcase_add_test(t, figures);
-	tcase_add_loop_test(t, fails_before_any_pause, 0, 10);
+	tcase_add_loop_test(t, fails_before_any_pause, 0, 12);
 	tcase_add_loop_test(t, rehearsal_is_no_hint_after_one, 0, 8);
 	tcase_add_loop_test(t, slower_than_allowed, 0, 2);
 	tcase_add_loop_test(t, one_of_many_does_not_answer, 0, 9);

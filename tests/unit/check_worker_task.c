@@ -428,6 +428,64 @@ START_TEST(finish_ends_what_waits_for_a_turn)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ rehearsal */
+static void
+rehearse(const char *extra, bool always)
+{
+	fake_send("rehearse", json_pack("{s:i, s:i, s:b, s:o, s:o}", "operation", FAKE_OP, "deadline_ms", 60000,
+	    "always", always, "steps", update("up", extra), "modules", fake_modules("tasker-2", "tasker", NULL)));
+}
+
+static void
+rehearsed(const char *result, const char *text)
+{
+	json_t *b = fake_expect("rehearsed");
+	const char *has = json_string_value(json_object_get(b, "text"));
+	if (strcmp(json_string_value(json_object_get(b, "result")), result) != 0 || strstr(has, text) == NULL)
+		ck_abort_msg("%s", json_dumps(b, 0));
+	json_decref(b);
+}
+
+START_TEST(the_rehearsal_converts_the_states_of_tasks)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('e'), "1:1");
+	rehearse(NULL, false);
+	rehearsed("ok", "");
+	ck_assert_str_eq(task('e'), "1:2"); /* it goes on, and knows nothing of it */
+	rehearse("refuse", false);
+	rehearsed("refused", "told to refuse");
+	ck_assert_str_eq(task('e'), "1:3");
+}
+END_TEST
+
+/* The copy is made when nothing is half done, or not at all. */
+START_TEST(a_rehearsal_waits_for_the_turns)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	rehearse(NULL, _i == 1);
+	rehearsed(_i == 1 ? "refused" : "skipped", "1 of 1 tasks did not end their turns");
+	ck_assert_str_eq(task('e'), "1:1"); /* not due any more */
+	rehearse(NULL, false);
+	ck_assert_str_eq(task('u'), "u");
+	rehearsed("ok", "");
+	ck_assert_str_eq(task('e'), "1:2");
+}
+END_TEST
+
+START_TEST(finish_ends_a_rehearsal_that_waits)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	rehearse(NULL, false);
+	json_decref(fake_finish(false));
+	ck_assert_str_eq(task('e'), "1:1");
+	ck_assert_str_eq(task('u'), "u");
+	ck_assert_str_eq(task('e'), "1:2");
+}
+END_TEST
+
 /* There and back, a task and its state with it: nothing grows. */
 START_TEST(a_hundred_changes_do_not_grow)
 {
@@ -544,6 +602,9 @@ main(void)
 	tcase_add_test(tc, relupd_takes_back_what_waits_for_a_turn);
 	tcase_add_test(tc, relupd_goes_while_a_bracket_waits);
 	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
+	tcase_add_test(tc, the_rehearsal_converts_the_states_of_tasks);
+	tcase_add_loop_test(tc, a_rehearsal_waits_for_the_turns, 0, 2);
+	tcase_add_test(tc, finish_ends_a_rehearsal_that_waits);
 	tcase_add_test(tc, a_hundred_changes_do_not_grow);
 	tcase_add_loop_test(tc, a_thread_of_the_modules_own_is_found_by_its_stack, 0, (int)NELEM(ways));
 	tcase_add_test(tc, without_foreign_threads_nothing_is_found);

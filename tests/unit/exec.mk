@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 exec_tests = tests/unit/check_exec_compile tests/unit/check_exec_run tests/unit/check_exec_fail \
-	tests/unit/check_exec_holders tests/unit/check_exec_settle tests/unit/check_exec_recover tests/unit/check_exec_nomem
+	tests/unit/check_exec_holders tests/unit/check_exec_settle tests/unit/check_exec_recover \
+	tests/unit/check_exec_nomem tests/unit/check_exec_rehearse
 check_PROGRAMS += $(exec_tests)
 TESTS += $(exec_tests)
 exec_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -31,3 +32,6 @@ tests_unit_check_exec_nomem_SOURCES = tests/unit/check_exec_nomem.c
 tests_unit_check_exec_nomem_CFLAGS = $(exec_test_cflags)
 tests_unit_check_exec_nomem_LDADD = $(exec_test_libs)
 tests_unit_check_exec_nomem_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_check_exec_rehearse_SOURCES = tests/unit/check_exec_rehearse.c $(exec_world)
+tests_unit_check_exec_rehearse_CFLAGS = $(exec_test_cflags)
+tests_unit_check_exec_rehearse_LDADD = $(exec_test_libs)

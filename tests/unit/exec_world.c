@@ -34,7 +34,8 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 {
 	static const char *const results[] = {[ANSWER_OK] = "ok", [ANSWER_NO] = "refused",
 	    [ANSWER_CRASHED] = "crashed", [ANSWER_HUNG] = "hung", [ANSWER_BLOCKED] = "refused",
-	    [ANSWER_LACKS] = "refused",
+	    [ANSWER_LACKS] = "refused", [ANSWER_FORBIDDEN] = "forbidden", [ANSWER_SKIPPED] = "skipped",
+	    [ANSWER_NOMEM] = "refused",
 	    [ANSWER_TWICE] = "ok"};
 	bool ok = how == ANSWER_OK || how == ANSWER_TWICE, lacks = how == ANSWER_LACKS;
 	json_t *body;
@@ -48,9 +49,10 @@ answer(struct fake *f, const char *name, json_int_t op, enum answer how, bool re
 		body = json_pack("{s:I, s:[i,n], s:i, s:{}}", "operation", op, "result", 7, "ok", 1,
 		    "text");
 	else if (rehearsal)
-		body = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s*, s:s*}", "operation", op, "result", results[how],
+		body = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s*, s:s*, s:o*}", "operation", op, "result", results[how],
 		    "module", "m0", "text", "why", "longest_us", f->longest_us, "code",
-		    lacks ? "code_change_failed" : NULL, "hint", lacks ? "so" : NULL);
+		    lacks ? "code_change_failed" : how == ANSWER_NOMEM ? "out_of_memory" : NULL, "hint", lacks ? "so" : NULL, "at",
+		    how == ANSWER_CRASHED ? json_pack("{s:s, s:i}", "digest", "d0", "offset", 16) : NULL);
 	else
 		body = json_pack("{s:I, s:b, s:s, s:s}", "operation", op, "ok", ok, "code",
 		    ok ? "" : how == ANSWER_BLOCKED ? "blocked" : lacks ? "code_change_failed" : "bad_abi", "text",
@@ -335,6 +337,8 @@ o_done(void *ctx, enum exec_outcome o, json_t *result, const struct rel_err *err
 	ck_assert_int_eq(o, w->outcome); /* recorded before it is told, and the same */
 	ck_assert_ptr_eq(result, w->result);
 	w->err = *err;
+	w->warnings = json_incref((json_t *)(uintptr_t)exec_warnings(w->x));
+	w->rehearsals = json_incref((json_t *)(uintptr_t)exec_rehearsals(w->x));
 	json_decref(result);
 }
 
@@ -543,6 +547,8 @@ world_free(struct world *w)
 	for (size_t i = 0; i < w->event_count; i++)
 		json_decref(w->events[i].body);
 	json_decref(w->result);
+	json_decref(w->warnings);
+	json_decref(w->rehearsals);
 	model_relup_free(&w->relup);
 	free(w->events);
 	free(w->fakes);

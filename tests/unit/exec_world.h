@@ -31,7 +31,9 @@ enum answer {
 	ANSWER_OK,
 	ANSWER_NO,                    /* refused; prepare: ok false */
 	ANSWER_CRASHED, ANSWER_HUNG,  /* rehearsal only */
+	ANSWER_FORBIDDEN, ANSWER_SKIPPED,
 	ANSWER_BLOCKED,               /* prepare only */
+	ANSWER_NOMEM,                 /* rehearsal only: refused, for want of memory */
 	ANSWER_LACKS,                 /* code_change_failed, though none was called; the rehearsal hints */
 	ANSWER_GARBAGE,
 	ANSWER_TWICE,                 /* ok, and then a no that nobody asked for */
@@ -112,6 +114,7 @@ struct world {
 	unsigned fail_begun, fail_undo, fail_end; /* that many times */
 	enum exec_outcome outcome;
 	json_t *result;
+	json_t *warnings, *rehearsals; /* as the exec has them when it is done */
 	struct rel_err err;
 	char phases[512];             /* of the progress, one word each */
 	char log[16384];

@@ -45,3 +45,10 @@ tests_unit_check_worker_dynamic_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_worker_dynamic_SOURCES = tests/unit/check_worker_dynamic.c src/worker/dynamic.c \
 	src/worker/image_priv.h
 tests_unit_check_worker_dynamic_LDADD = src/base/librelbase.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_rehearse
+TESTS += tests/unit/check_worker_rehearse
+tests_unit_check_worker_rehearse_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_rehearse_SOURCES = tests/unit/check_worker_rehearse.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_rehearse_LDADD = src/worker/librelwcore.la src/stack/librelstack.la src/proto/librelproto.la src/base/librelbase.la \
+	$(JANSSON_LIBS) $(CHECK_LIBS)
