@@ -149,6 +149,38 @@ held_by_the_old() { # JSON-EXPRESSION of the list
 	connect b
 }
 
+# The same releases by an update of the listener, which suspends it.
+update_root() { # FROM TO
+	sh "$src/releases/demo-root.sh" "$build" "$src" "$ROOT" "$PORT" 1 "$1" 2>"$WORK/demo.err"
+	sed -i 's/load_module: {module: listener, /update: {module: listener, timeout: 1s, /' "$ROOT/lib/hello-$2/appup.yaml"
+	relctl -q relup make "$ROOT/releases/$2/release.yaml" --lib "$ROOT/lib" \
+		--from "$ROOT/releases/$1/release.yaml" --out "$ROOT/releases/$2/relup.json"
+	start_running
+}
+
+@test "an update waits for the turns; who does not end his is named, and it is taken back" {
+	update_root 0.1.0-loop 0.1.1-loop
+	remember
+	PID=$(pid_of hello/listener/0) HERE=${HEY[0.1.0]}
+	connect a b
+	expect 5 relctl -o json upgrade 0.1.1-loop
+	holds 'd["outcome"] == "rolled_back"' 'd["error"]["code"] == "suspend_timeout"' 'd["killed"] == []' \
+		'"did not come to rest within 1000 ms: hello/listener/0: task serve/" in d["error"]["message"]' \
+		'"in its turn since 20" in d["error"]["message"]' 'any("did not end their turns" in w for w in d["warnings"])'
+	held_by_the_old 'd["holders"]'
+	hears a "${HEY[0.1.0]}"
+	hears b "${HEY[0.1.0]}"
+	connect c
+	exec {a}>&- {b}>&- {c}>&-
+	local end=$((SECONDS + 60))
+	until relctl -q upgrade 0.1.1-loop 2>/dev/null; do
+		[ "$SECONDS" -lt "$end" ]
+	done
+	HERE=${HEY[0.1.1]}
+	connect d
+	unharmed
+}
+
 # VERB FROM TO: under load, as in 20-upgrade.
 move() {
 	client "expect old=${HEY[${2%-loop}]} new=${HEY[${3%-loop}]}"
