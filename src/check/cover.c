@@ -142,15 +142,16 @@ idle(const struct check_way *w)
 
 /* ------------------------------------------------------------------ what registrations name */
 static bool
-offers(const struct elf_table *t, const char *function)
+offers(const struct elf_table *t, const struct elf_function *f)
 {
 	for (size_t i = 0; i < t->function_count; i++)
-		if (t->functions[i].event && strcmp(t->functions[i].name, function) == 0)
+		if (t->functions[i].event == f->event && t->functions[i].task == f->task &&
+		    strcmp(t->functions[i].name, f->name) == 0)
 			return true;
 	return false;
 }
 
-/* Registrations live on over the change, by the name of their function; whether there is one with that name
+/* Registrations and tasks live on over the change, by the name of their function; whether there is one with that name
  * only the running worker knows, and it refuses then, before any code_change could give it another. */
 static void
 functions(const struct check_way *w, const struct compare_module *m)
@@ -168,15 +169,15 @@ functions(const struct check_way *w, const struct compare_module *m)
 	if (left->callbacks.handle_event && !reached->callbacks.handle_event)
 		rel_buf_puts(&names, "handle_event");
 	for (size_t i = 0; i < left->function_count; i++)
-		if (left->functions[i].event && !offers(reached, left->functions[i].name))
+		if (!offers(reached, &left->functions[i]))
 			rel_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", left->functions[i].name);
 	if (names.len == 0 && rel_buf_ok(&names))
 		return;
 	doc_find(w->p, DOC_WARNING, &in->pos, REL_E_FUNCTION_GONE,
-	    "the way %s %s leads to a version of module %s without the event function %s: a worker with a registration "
-	    "that names it refuses this script", way(w), w->c->old->app->version, m->module, rel_buf_text(&names));
+	    "the way %s %s leads to a version of module %s without the function %s: a worker with a registration or a "
+	    "task that names it refuses this script", way(w), w->c->old->app->version, m->module, rel_buf_text(&names));
 	if (!up)
-		doc_problem_hint(w->p, "let no registration of the newer version name it; with one, hosts go back by a restart "
+		doc_problem_hint(w->p, "let no registration and no task of the newer version name it; with one, hosts go back by a restart "
 				       "with the other release; see relup(7), LIMITS");
 }
 

@@ -106,15 +106,16 @@ class Tests(States, Relups):
                     "callbacks": f".init = init, .functions = functions{more}"}
         self.pair("the same functions", [SOFT], table("a", "b"), table("b", "a"))
         for title, new, old, count, says in (
-                ("two go", table("a"), table("a", "b", "c"), 1, "up from 1 leads to a version of module m without the event "
+                ("two go", table("a"), table("a", "b", "c"), 1, "up from 1 leads to a version of module m without the "
                                                                 "function b, c"),
                 ("one comes: there is no way back", table("a", "b"), table("a"), 1, "down to 1 leads to"),
                 ("one has another name", table("b"), table("a"), 2, "function b"),
                 ("handle_event goes", table(), table(more=", .handle_event = ev"), 1, "function handle_event"),
-                ("a task goes, which nothing registers", table(), table("a", kind="task"), 0, "")):
+                ("a task function goes", table(), table("a", kind="task"), 1, "function a"),
+                ("a task function becomes one of events", table("a"), table("a", kind="task"), 2, "function a")):
             self.pair(f"functions: {title}", [SOFT], new, old, warnings=["function_gone"] * count, says=[says] if says else [])
         self.verdict("functions: the hint for the way back", "see relup(7), LIMITS" in
-                     relctl("check", os.path.join(self.dir, f"t{self.count - 3}", "lib", "foo-2"))[1])
+                     relctl("check", os.path.join(self.dir, f"t{self.count - 4}", "lib", "foo-2"))[1])
         self.pair("functions: the workers are started anew", ["restart_worker: {application: foo, child: c}"], table("b"),
                   table("a"))
 
