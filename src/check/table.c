@@ -11,7 +11,7 @@
 #include "check/check_priv.h"
 
 #define VSN_MAX	    64u
-#define FLAGS_KNOWN 3u /* RELW_PINNED, RELW_IN_PLACE */
+#define FLAGS_KNOWN (ELF_FLAG_PINNED | ELF_FLAG_IN_PLACE)
 
 struct look {
 	const struct rel_pos *pos;

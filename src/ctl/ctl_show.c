@@ -11,6 +11,8 @@
 
 #include "ctl/ctl_client.h"
 #include "ctl/ctl_table.h"
+#include "elf/elf.h"
+#include "proto/proto.h"
 
 enum { O_OUT = 1 };
 
@@ -236,6 +238,41 @@ print_instruction(FILE *f, size_t i, const json_t *in)
 	free(text);
 }
 
+/* The flag stands in the module's file, which relupd does not read. */
+static bool
+converts_in_place(const struct ctl *c, const json_t *change)
+{
+	const char *digest = text_of(change, "digest");
+	struct elf_module *m;
+	struct rel_err err = REL_ERR_INIT;
+	char path[4096];
+	if (c->socket != NULL || digest == NULL || !rel_digest_ok(digest) ||
+	    (size_t)snprintf(path, sizeof(path), "%s/objects/%s.so", c->root, digest) >= sizeof(path) ||
+	    elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+		return false;
+	const struct elf_table *t = elf_module_table(m);
+	bool in_place = t->state == ELF_TABLE_READ && (t->flags & ELF_FLAG_IN_PLACE) != 0;
+	elf_module_close(&m);
+	return in_place;
+}
+
+/* What is converted in place has no old state to go back to. */
+static void
+mark_in_place(const struct ctl *c, json_t *plan)
+{
+	size_t i, k;
+	json_t *change, *w;
+	char text[REL_NAME_MAX + 16];
+	json_array_foreach (json_object_get(plan, "changes"), i, change) {
+		if (!converts_in_place(c, change))
+			continue;
+		snprintf(text, sizeof(text), "code_change %s", text_of(change, "module"));
+		json_array_foreach (json_object_get(plan, "workers"), k, w)
+			if (proto_json_lists(json_object_get(w, "instructions"), text))
+				(void)json_object_set_new(w, "undo", json_string("restart"));
+	}
+}
+
 static void
 print_holders(FILE *f, const char *what, const json_t *list)
 {
@@ -297,6 +334,7 @@ plan(struct ctl *c, const struct ctl_args *a)
 		return rc;
 	const char *out = ctl_args_value(a, O_OUT);
 	ctl_holders_name(c, json_object_get(p, "holders"));
+	mark_in_place(c, p);
 	rc = out != NULL ? write_out(c, out, p) : 0;
 	if (rc == 0 && c->format == CTL_JSON)
 		return ctl_json(c, p);

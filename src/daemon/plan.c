@@ -350,8 +350,8 @@ worker_plan(const struct daemon *d, const struct op_plan *p, const struct sup_wo
 static json_t *
 nothing_to_do(const char *version)
 {
-	return json_pack("{s:s, s:s, s:[s], s:[], s:[], s:[], s:[]}", "from", version, "to", version,
-	    "path", version, "instructions", "workers", "kills", "holders");
+	return json_pack("{s:s, s:s, s:[s], s:[], s:[], s:[], s:[], s:[]}", "from", version, "to", version,
+	    "path", version, "instructions", "workers", "changes", "kills", "holders");
 }
 
 /* What the workers are asked: whether what it loads finds room, and, where it purges brutally, who would
@@ -373,6 +373,21 @@ look_body(const struct op_plan *p)
 	    "leave", brutal, "modules", modules);
 }
 
+/* Whose code_change the script calls, in the version that it is called in: the newer one. */
+static json_t *
+changes_json(const struct daemon *d, const struct op_plan *p)
+{
+	const json_t *newer = p->down ? d->rls->modules : p->target->modules;
+	json_t *list = json_array();
+	for (size_t i = 0; i < p->steps->step_count && list != NULL; i++)
+		for (size_t k = 0; k < p->steps->steps[i].change_count; k++) {
+			const char *module = p->steps->steps[i].changes[k].module;
+			json_array_append_new(list, json_pack("{s:s, s:O?}", "module", module, "digest",
+			    json_object_get(json_object_get(newer, module), "digest")));
+		}
+	return list;
+}
+
 json_t *
 op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct doc_problems *problems,
     struct rel_err *err)
@@ -390,9 +405,9 @@ op_plan_json(struct daemon *d, const char *version, json_t **ret_look, struct do
 	for (size_t i = 0; i < sup_count(d->sup); i++)
 		json_array_append_new(workers, worker_plan(d, &p, sup_at(d->sup, i)));
 	const char *from = d->rls->sys->release->version;
-	json_t *j = json_pack("{s:s, s:s, s:[s,s], s:o, s:o, s:[], s:[]}", "from", from, "to", version,
-	    "path", from, version, "instructions", model_script_json(p.script), "workers", workers,
-	    "kills", "holders");
+	json_t *j = json_pack("{s:s, s:s, s:[s,s], s:o, s:o, s:o, s:[], s:[]}", "from", from, "to", version,
+	    "path", from, version, "instructions", model_script_json(p.script), "workers", workers, "changes",
+	    changes_json(d, &p), "kills", "holders");
 	*ret_look = j != NULL ? look_body(&p) : NULL;
 	op_plan_fini(&p);
 	if (*ret_look != NULL)

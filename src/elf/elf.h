@@ -112,6 +112,8 @@ enum elf_table_state {
 };
 
 #define ELF_TABLE_ABI 1u
+#define ELF_FLAG_PINNED   1u
+#define ELF_FLAG_IN_PLACE 2u
 
 struct elf_import {
 	const char *module, *interface; /* interface: "" where NULL */

@@ -7,6 +7,7 @@ scenarios = \
 	tests/scenario/26-strays.bats \
 	tests/scenario/30-broken.bats \
 	tests/scenario/35-rehearse.bats \
+	tests/scenario/36-in-place.bats \
 	tests/scenario/40-crash.bats \
 	tests/scenario/50-bad-input.bats \
 	tests/scenario/60-interrupt.bats \
@@ -35,6 +36,15 @@ tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
 wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
 	tests/scenario/wicked_later.la tests/scenario/wicked_no_init.la tests/scenario/wicked_slow.la \
 	tests/scenario/wicked_fault.la tests/scenario/wicked_socket.la
+check_LTLIBRARIES += tests/scenario/in_place-good.la tests/scenario/in_place-fails.la
+tests_scenario_in_place_good_la_SOURCES = tests/scenario/in_place.c
+tests_scenario_in_place_good_la_CPPFLAGS = $(hello_cppflags)
+tests_scenario_in_place_good_la_CFLAGS = $(hello_cflags)
+tests_scenario_in_place_good_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_in_place_fails_la_SOURCES = tests/scenario/in_place.c
+tests_scenario_in_place_fails_la_CPPFLAGS = $(hello_cppflags) -DIN_PLACE_FAILS
+tests_scenario_in_place_fails_la_CFLAGS = $(hello_cflags)
+tests_scenario_in_place_fails_la_LDFLAGS = $(hello_ldflags)
 check_LTLIBRARIES += $(wicked)
 strays = tests/scenario/stray-0.1.0.la tests/scenario/stray-0.1.1.la tests/scenario/stray-0.1.2.la
 check_LTLIBRARIES += $(strays)
