@@ -282,6 +282,24 @@ print_holders(FILE *f, const char *what, const json_t *list)
 	ctl_holders_print(f, list);
 }
 
+/* What goes with a worker that has to be killed for its tasks. */
+static void
+print_kills(FILE *f, const json_t *kills)
+{
+	const char *last = "";
+	size_t i;
+	json_t *h;
+	print_holders(f, "the script's brutal purge would end (`--purge brutal` allows it; else it is blocked):", kills);
+	json_array_foreach (kills, i, h) {
+		if (strcmp(last, text_of(h, "worker")) == 0)
+			continue;
+		last = text_of(h, "worker");
+		fprintf(f, "%s, pid %" JSON_INTEGER_FORMAT ", is killed where they do not end when told to: it has %"
+		    JSON_INTEGER_FORMAT " descriptors open\n", last, json_integer_value(json_object_get(h, "pid")),
+		    json_integer_value(json_object_get(h, "fds")));
+	}
+}
+
 static void
 print_plan(struct ctl *c, const json_t *p)
 {
@@ -307,8 +325,7 @@ print_plan(struct ctl *c, const json_t *p)
 		    c->out);
 	}
 	print_holders(c->out, "in the way, which blocks it (`--purge brutal` ends them):", json_object_get(p, "holders"));
-	print_holders(c->out, "the script's brutal purge would end (`--purge brutal` allows it; else it is blocked):",
-	    json_object_get(p, "kills"));
+	print_kills(c->out, json_object_get(p, "kills"));
 	if (json_array_size(json_object_get(p, "kills")) == 0)
 		fputs("nothing is killed\n", c->out);
 }

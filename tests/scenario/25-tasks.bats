@@ -51,7 +51,7 @@ held_by_the_old() { # JSON-EXPRESSION of the list
 	held_by_the_old 'd["kills"]'
 	holds 'd["holders"] == []' 'all(h["fds"] > 2 for h in d["kills"])'
 	expect 0 relctl plan 0.1.1-brutal
-	says "would end" "hello/listener/0 +$PID +task +serve/"
+	says "would end" "hello/listener/0 +$PID +task +serve/" "hello/listener/0, pid $PID, is killed .* [0-9]+ descriptors"
 	expect 7 relctl -o json upgrade 0.1.1-brutal
 	holds 'd["outcome"] == "blocked"' 'd["killed"] == []' 'd["error"]["code"] == "blocked"' \
 		'"--purge brutal" in d["error"]["hint"]'

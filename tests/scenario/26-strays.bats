@@ -9,15 +9,16 @@ stray_root() {
 	for v in 0.1.0 0.1.1 0.1.2; do
 		rm "$ROOT/lib/hello-$v-loop/modules/listener.so"
 		cp "$build/tests/scenario/.libs/stray-$v.so" "$ROOT/lib/hello-$v-loop/modules/listener.so"
-		echo "hello: {port: $PORT, go: $WORK/go}" >"$ROOT/releases/$v-loop/config.yaml"
+		echo "hello: {port: $PORT, go: $WORK/go, gate: $WORK/gate}" >"$ROOT/releases/$v-loop/config.yaml"
 	done
-	sed -i "s/^env: .*/env: {port: 9000, go: x}/" "$ROOT"/lib/hello-*-loop/app.yaml
+	sed -i "s/^env: .*/env: {port: 9000, go: x, gate: x}/" "$ROOT"/lib/hello-*-loop/app.yaml
 	# Of the third version the listener is another one too.
 	sed -i 's/^      - load_module: {module: greeting}/&\n      - load_module: {module: listener}/' \
 		"$ROOT/lib/hello-0.1.2-loop/appup.yaml"
 	relctl -q relup make "$ROOT/releases/0.1.2-loop/release.yaml" --lib "$ROOT/lib" \
 		--from "$ROOT/releases/0.1.1-loop/release.yaml" --out "$ROOT/releases/0.1.2-loop/relup.json"
 	relctl -q root init "$ROOT" --release 0.1.0-loop
+	mkfifo "$WORK/gate"
 	start_running
 }
 
@@ -42,7 +43,7 @@ stray_root() {
 	warns 'thread [0-9]+ in listener 0\.1\.0-stray' 'stray_'
 	unharmed
 	# It ends, and the next purge finds nobody.
-	touch "$WORK/go"
+	: >"$WORK/gate"
 	local end=$((SECONDS + 60))
 	until relctl -q upgrade 0.1.2-loop; do
 		[ "$SECONDS" -lt "$end" ]

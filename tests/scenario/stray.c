@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners for the -loop releases that go where the runtime does not know of them: init starts a thread
- * of the module's own, which stays in stray_thread() until the file is there that the worker's env names as
- * `go`; a call makes the loop stay in stray_call() until then.  STRAY is the vsn.
+ * of the module's own, which stays in stray_thread() until somebody opens the FIFO that the worker's env names
+ * as `gate`; a call makes the loop stay in stray_call() until the file `go` is there.  STRAY is the vsn.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,22 +12,22 @@
 #include <relworker.h>
 
 struct stray {
-	char go[512];
+	char go[512], gate[512];
 };
 
 __attribute__((noinline)) static void
-stray_wait(const char *go, unsigned us)
+stray_wait(const char *gate)
 {
-	while (access(go, F_OK) != 0)
-		usleep(us);
-	__asm__ volatile("" ::: "memory"); /* no tail call: the frame stays */
+	int fd = open(gate, O_RDONLY | O_CLOEXEC); /* as long as nobody opens the other end */
+	if (fd >= 0)
+		close(fd);
 }
 
 __attribute__((noinline)) static void *
 stray_thread(void *arg)
 {
-	stray_wait(arg, 10000);
-	__asm__ volatile("" ::: "memory");
+	stray_wait(arg);
+	__asm__ volatile("" ::: "memory"); /* no tail call: the frame stays */
 	return NULL;
 }
 
@@ -46,8 +47,9 @@ init(struct relw *rw, void **ret_state)
 	if (s == NULL)
 		return -1;
 	strncpy(s->go, relw_env_text(rw, "go", "/"), sizeof(s->go) - 1);
+	strncpy(s->gate, relw_env_text(rw, "gate", "/"), sizeof(s->gate) - 1);
 	*ret_state = s;
-	return pthread_create(&thread, NULL, stray_thread, s->go);
+	return pthread_create(&thread, NULL, stray_thread, s->gate);
 }
 
 static int
