@@ -236,9 +236,11 @@ proto_recv(int sock, struct proto_packet *ret, struct rel_err *err)
 	    .msg_control = c.buf,
 	    .msg_controllen = sizeof(c.buf)};
 	ssize_t n;
+	/* A peer that ended with something unread shows that first, and once; what it sent follows. */
+	bool reset = false;
 	do
 		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
 	if (n < 0 && (errno == ECONNRESET || errno == EPIPE))
 		return 0;
 	if (n < 0)

@@ -402,6 +402,21 @@ START_TEST(nothing_there_and_nobody_there)
 }
 END_TEST
 
+/* It died with a message before it that it had not read: what it said last is not lost by that. */
+START_TEST(last_words_of_one_that_did_not_listen)
+{
+	struct rel_err err = REL_ERR_INIT;
+	struct proto_packet p;
+	ck_assert_int_eq(proto_send_json(sock[0], "unread", json_object(), NULL, 0, &err), 0);
+	ck_assert_int_eq(proto_send_json(sock[1], "last", json_object(), NULL, 0, &err), 0);
+	rel_fd_close(&sock[1]);
+	ck_assert_int_eq(proto_recv(sock[0], &p, &err), 1);
+	ck_assert_str_eq(p.name, "last");
+	proto_packet_fini(&p);
+	ck_assert_int_eq(proto_recv(sock[0], &p, &err), 0);
+}
+END_TEST
+
 START_TEST(no_body_is_no_memory)
 {
 	struct rel_err err = REL_ERR_INIT;
@@ -507,6 +522,7 @@ main(void)
 	tcase_add_loop_test(p, bad_large_messages_are_protocol_errors, 0, 5);
 	tcase_add_test(p, too_many_descriptors_are_refused_and_closed);
 	tcase_add_test(p, nothing_there_and_nobody_there);
+	tcase_add_test(p, last_words_of_one_that_did_not_listen);
 	tcase_add_test(p, no_body_is_no_memory);
 	tcase_add_test(e, error_goes_over_and_back);
 	tcase_add_test(e, absent_keys_are_left_out);
