@@ -44,6 +44,12 @@
  *  reply    {id, ok:bool, reply:ANY | text}
  *  unrest   {operation, step, holders:[HOLDER…]}   a bracket waits for these
  *  loaded   {modules:[LOADED…]}                    an old version went
+ *  fault    {text, signal, what, address, thread, task:"FUNCTION/ID"|null, module, vsn, digest, offset,
+ *            from:null|PLACE}                      the last one: it dies of a signal now.  what: stale_call,
+ *            stale_read, stale_write (of code that was unmapped, which `module` to `offset` name; from:
+ *            who used it), or fault (`module` to `offset`: where it runs, null: in no module; from: the
+ *            module that called what is in none)
+ * PLACE   {module, vsn, digest, offset}              offset: from the object's lowest address
  *
  * MODULE  {module, application, version, digest, path, size}   path: absolute, ROOT/objects/…
  * STEP    {step, up:WORD, undo:WORD, self:bool, suspends:bool, changes_state:bool, loads:[module…],
@@ -57,7 +63,7 @@
  * LOADED  {module, application, version, vsn, digest, tasks:bool, old:null|{version, vsn, digest, held_by:n}}
  *          tasks: it offers task functions
  * HOLDER  {module, vsn, version, digest, task:"FUNCTION/ID"|null, thread:TID|null, function, since,
- *          what:"task|unmappable|…", hint?}
+ *          what:"task|stack|memory|unmappable|unknown", offset?, hint?}   memory: the handler of a signal
  * JOB     {application, child, release, modules:[LOADED…]}
  * step state: "none" | "committed" | "aborted" | "undone" | "waiting" (at rest, not decided)
  */

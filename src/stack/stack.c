@@ -75,6 +75,18 @@ call_precedes(pid_t pid, uintptr_t at)
 }
 #endif
 
+bool
+stack_read(uintptr_t at, void *to, size_t n)
+{
+	return read_memory(getpid(), at, to, n);
+}
+
+bool
+stack_call_precedes(uintptr_t at)
+{
+	return call_precedes(getpid(), at);
+}
+
 static bool
 in_ranges(uintptr_t word, const struct stack_range *ranges, size_t n, size_t *ret)
 {

@@ -36,6 +36,11 @@ struct stack_find {
 	bool frame;                   /* it runs there, or a call precedes the address */
 };
 
+/* Of the calling process, in a signal handler too: false where the memory is not there. */
+bool stack_read(uintptr_t at, void *to, size_t n);
+/* Is that an address that a call returns to? */
+bool stack_call_precedes(uintptr_t at);
+
 /* The threads of a process; as many as there were room for.  < 0: a negative errno. */
 ssize_t stack_threads(pid_t pid, pid_t *ret, size_t room);
 

@@ -81,6 +81,14 @@ add_foreign(struct worker *w, json_t *list)
 	worker_foreign_free(&f);
 }
 
+static void
+add_kept(const struct worker *w, json_t *list)
+{
+	for (const struct object *o = w->objects; o != NULL; o = o->next)
+		for (int sig = 0; !o->mark && (sig = worker_kept_signal(o, sig)) != 0;)
+			append(list, worker_kept_json(o, sig));
+}
+
 static json_t *
 list_holders(struct worker *w, bool all)
 {
@@ -88,8 +96,10 @@ list_holders(struct worker *w, bool all)
 	worker_purge_mark_all(w, false);
 	for (size_t i = 0; i < w->gen->table.n && !all; i++)
 		w->gen->table.e[i].obj->mark = true;
-	if (list != NULL)
+	if (list != NULL) {
 		add_foreign(w, list);
+		add_kept(w, list);
+	}
 	for (const struct task *t = w->tasks.list; list != NULL && t != NULL; t = t->next)
 		if (all || holds_old_code(w, t))
 			append(list, worker_holder_json(w, t));
@@ -177,8 +187,10 @@ blocking(struct worker *w, const json_t *modules)
 			    worker_in_the_way(w, o, digest))
 				add_blocking(w, o, list);
 	}
-	if (list != NULL)
+	if (list != NULL) {
 		add_foreign(w, list);
+		add_kept(w, list);
+	}
 	return list;
 }
 

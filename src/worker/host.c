@@ -53,8 +53,9 @@ bear_signals(struct saved *s, struct rel_err *err)
 }
 
 static void
-return_signals(const struct relw_host *h)
+return_signals(struct relw_host *h)
 {
+	worker_fault_return(&h->w);
 	sigaction(SIGPIPE, &h->saved.pipe, NULL);
 	if ((h->flags & RELW_HOST_PROCESS) == 0)
 		return;
@@ -111,10 +112,13 @@ fini(struct worker *w)
 static int
 take_process(struct relw_host *h, struct rel_err *err)
 {
-	if ((h->flags & RELW_HOST_PROCESS) == 0)
-		return bear_signals(&h->saved, err);
-	take_signals(&h->saved);
-	raise_fd_limit();
+	if ((h->flags & RELW_HOST_PROCESS) == 0 && bear_signals(&h->saved, err) != 0)
+		return -1;
+	if ((h->flags & RELW_HOST_PROCESS) != 0) {
+		take_signals(&h->saved);
+		raise_fd_limit();
+	}
+	worker_fault_take(&h->w);
 	return 0;
 }
 
@@ -138,6 +142,7 @@ open_host(char **argv, unsigned flags, struct relw_host **ret, struct rel_err *e
 	w->magic = WORKER_MAGIC;
 	w->epfd = w->timerfd = w->sigfd = w->tasks.news = w->link.dirfd = w->link.sock = -1;
 	w->name = argv[2];
+	atomic_store(&w->faults.sock, -1);
 	h->flags = flags;
 	w->thread = pthread_self();
 	bool taken = take_process(h, err) == 0;

@@ -55,6 +55,7 @@ worker_link_lost(struct worker *w)
 	struct link *l = &w->link;
 	if (l->sock < 0)
 		return;
+	atomic_store(&w->faults.sock, -1);
 	rel_fd_close(&l->sock);
 	drop_queues(l);
 	if (w->job && !w->stopping)
@@ -96,8 +97,10 @@ connect_now(struct worker *w, struct rel_err *err)
 	struct link *l = &w->link;
 	if (rel_unix_connect(l->dirfd, l->name, SOCK_SEQPACKET | SOCK_NONBLOCK, &l->sock, err) != 0)
 		return -1;
-	if (worker_loop_watch(w, l->sock, EPOLLIN, SOURCE_LINK) == 0 && say_hello(w, err) == 0)
+	if (worker_loop_watch(w, l->sock, EPOLLIN, SOURCE_LINK) == 0 && say_hello(w, err) == 0) {
+		atomic_store(&w->faults.sock, l->sock);
 		return 0;
+	}
 	rel_fd_close(&l->sock);
 	if (err->code == REL_OK)
 		rel_err_sys(err, REL_E_IO, errno, "cannot watch the socket");
@@ -152,6 +155,7 @@ worker_link_init(struct worker *w, const char *path, struct rel_err *err)
 void
 worker_link_fini(struct worker *w)
 {
+	atomic_store(&w->faults.sock, -1);
 	rel_fd_close(&w->link.sock);
 	rel_fd_close(&w->link.dirfd);
 	if (w->link.out_end != NULL)

@@ -9,10 +9,12 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/api.c \
 	src/worker/bracket.c \
 	src/worker/dynamic.c \
+	src/worker/fault.c \
 	src/worker/foreign.c \
 	src/worker/gen.c \
 	src/worker/holders.c \
 	src/worker/host.c \
+	src/worker/kept.c \
 	src/worker/link.c \
 	src/worker/loop.c \
 	src/worker/message.c \
@@ -30,6 +32,7 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/table.c \
 	src/worker/task.c \
 	src/worker/timer.c \
+	src/worker/tomb.c \
 	src/worker/txn.c
 
 relexec_PROGRAMS += relworker-1

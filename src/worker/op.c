@@ -246,6 +246,7 @@ take_objects(struct worker *w, struct op *op)
 		struct object *o = op->opened;
 		op->opened = o->next;
 		o->fresh = true;
+		worker_fault_know(w, o);
 		o->next = w->objects;
 		w->objects = o;
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "worker/worker_priv.h"
@@ -65,8 +66,14 @@ load_thread(void *arg)
 	struct worker *w = arg;
 	struct op *op = w->op;
 	uint64_t one = 1;
+	_Alignas(16) char stack[FAULT_STACK];
+	bool stacked = worker_fault_stack(stack);
+	atomic_store(&w->faults.loader, (int)syscall(SYS_gettid));
 	if (worker_op_load(w, op, NULL, NULL, &op->err) == 0)
 		worker_pages_own();
+	atomic_store(&w->faults.loader, 0);
+	if (stacked)
+		worker_fault_unstack(stack);
 	(void)!write(op->done, &one, sizeof(one)); /* an eventfd at 0 takes it */
 	return NULL;
 }

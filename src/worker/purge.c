@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Unmapping old code.  Registrations name slots, never code, the loop thread is here, not in a module,
  * and a task's turn pins its generation; so what no generation and no trash needs is not in use.  Whether dlclose really unmapped
- * it is looked up in /proc/self/maps; what stays is reported, never called purged.  The range of
- * what went is kept closed for a while: a pointer left behind then meets a fault, not other code.
+ * it is looked up in /proc/self/maps; what stays is reported, never called purged.  What went leaves a
+ * tombstone (tomb.c).
  */
 #include "config.h"
 
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "worker/worker_priv.h"
 
@@ -37,33 +36,6 @@ is_mapped(const struct object *o)
 	return found;
 }
 
-static void
-put_tombstone(struct worker *w, uintptr_t lo, size_t len)
-{
-	void *want = (void *)lo; /* NOLINT: an address from /proc/self/maps' world */
-	void *p = mmap(want, len, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (p == MAP_FAILED)
-		return; /* somebody has taken the range: as good */
-	if (p != want) {
-		munmap(p, len);
-		return;
-	}
-	unsigned i = w->tomb_next++ % WORKER_TOMBS;
-	if (w->tombs[i].len > 0)
-		munmap((void *)w->tombs[i].lo, w->tombs[i].len);
-	w->tombs[i].lo = lo;
-	w->tombs[i].len = len;
-}
-
-void
-worker_tombs_drop(struct worker *w)
-{
-	for (unsigned i = 0; i < WORKER_TOMBS; i++)
-		if (w->tombs[i].len > 0)
-			munmap((void *)w->tombs[i].lo, w->tombs[i].len);
-}
-
 /* NULL: it is gone (and the object freed); else why it stays. */
 static const char *
 unmap(struct worker *w, struct object *o)
@@ -77,8 +49,9 @@ unmap(struct worker *w, struct object *o)
 		if (o->handle != NULL)
 			return "dlclose did not unmap it (nodelete, a unique symbol, or a thread's "
 			       "data)";
+		worker_fault_forget(w, o->range);
 	} else {
-		put_tombstone(w, o->lo, o->hi - o->lo);
+		worker_tomb_put(w, o);
 	}
 	worker_object_free(&o);
 	return NULL;
@@ -115,27 +88,43 @@ report(json_t *list, const struct object *o, const char *reason)
 						      "vsn", o->table->vsn, "reason", reason));
 }
 
-/* What threads that are none of the runtime's are in is not unmapped.  Returns how many objects that are. */
+static void
+say_foreign(const struct worker *w, const struct object *o, const struct foreign *f)
+{
+	worker_log(w, RELW_WARNING, "module %s %s stays mapped: thread %d%s", o->module, o->table->vsn,
+	    f != NULL ? (int)f->tid : 0,
+	    f == NULL || f->unknown ? " cannot be looked at" : ", which the runtime did not start, is in it");
+}
+
+static void
+say_handler(const struct worker *w, const struct object *o, int sig)
+{
+	worker_log(w, RELW_WARNING, "module %s %s stays mapped: the signal handler of SIG%s is in it", o->module,
+	    o->table->vsn, sigabbrev_np(sig) != NULL ? sigabbrev_np(sig) : "?");
+}
+
+/* What threads that are none of the runtime's are in is not unmapped, nor what the kernel would call.
+ * Returns how many objects that are. */
 static size_t
-spare_foreign(struct worker *w)
+spare_held(struct worker *w)
 {
 	struct foreign_list list;
 	size_t n = 0;
 	bool known = worker_foreign_find(w, &list) == 0;
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
-		const struct foreign *f = known && !o->mark ? worker_foreign_holds(&list, o) : NULL;
-		if (o->mark || (known && f == NULL)) {
-			o->foreign &= o->mark;
+		if (o->mark)
 			continue;
-		}
-		o->mark = true;
-		n++;
-		if (o->foreign)
-			continue; /* said before */
-		o->foreign = true;
-		worker_log(w, RELW_WARNING, "module %s %s stays mapped: thread %d%s", o->module, o->table->vsn,
-		    f != NULL ? (int)f->tid : 0,
-		    f == NULL || f->unknown ? " cannot be looked at" : ", which the runtime did not start, is in it");
+		const struct foreign *f = known ? worker_foreign_holds(&list, o) : NULL;
+		bool foreign = !known || f != NULL;
+		int sig = worker_kept_signal(o, 0);
+		if (foreign && !o->foreign)
+			say_foreign(w, o, f);
+		if (sig != 0 && !o->handles)
+			say_handler(w, o, sig);
+		o->foreign = foreign;
+		o->handles = sig != 0;
+		o->mark = foreign || sig != 0;
+		n += o->mark;
 	}
 	worker_foreign_free(&list);
 	return n;
@@ -145,7 +134,7 @@ const struct object *
 worker_purge_sweep(struct worker *w, json_t *unmappable)
 {
 	const struct object *stays = NULL;
-	w->purge_at = spare_foreign(w) > 0 ? rel_mono_now() + PURGE_RETRY : WORKER_NEVER;
+	w->purge_at = spare_held(w) > 0 ? rel_mono_now() + PURGE_RETRY : WORKER_NEVER;
 	for (struct object **at = &w->objects; *at != NULL;) {
 		struct object *o = *at, *next = o->next;
 		const char *reason = NULL;
@@ -245,14 +234,14 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 		return 0;
 	if (o == NULL)
 		return rel_err_set(err, REL_E_BLOCKED, "the old version of a module is still held by a thread that "
-		    "the runtime did not start, see `relctl holders`");
+		    "the runtime did not start, or by a signal's handler, see `relctl holders`");
 	return rel_err_set(err, REL_E_BLOCKED,
 	    "module %s: the old version %s is still mapped and cannot be unmapped%s", o->module,
 	    o->table->vsn,
 	    (o->table->flags & RELW_PINNED) != 0 ? ": it declares itself pinned" : "");
 }
 
-/* Nobody tells when a foreign thread leaves old code. */
+/* Nobody tells when a foreign thread leaves old code, or a handler is taken away. */
 void
 worker_purge_tick(struct worker *w, mono_ns_t now)
 {
@@ -284,6 +273,8 @@ static size_t
 held_by(const struct worker *w, const struct object *o)
 {
 	size_t n = (o->stays != NULL) + o->foreign;
+	for (int sig = 0; (sig = worker_kept_signal(o, sig)) != 0;)
+		n++;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {
 		const struct gen *g = atomic_load(&t->pin);
 		int at = g != NULL && g != w->gen ? worker_gen_index(g, o->module) : -1;

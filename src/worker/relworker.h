@@ -438,7 +438,9 @@ enum relw_host_flags {
 	 * descriptors is raised.  Other threads are started afterwards, or block SIGTERM.
 	 * Without it all of this is the host's, which ends the worker by relw_stop_host() when it is
 	 * sent SIGTERM.  Only SIGPIPE, where it is at its default, is ignored until relw_close(); and
-	 * SIGCHLD may not be ignored, nor may the host wait for children that it did not start. */
+	 * SIGCHLD may not be ignored, nor may the host wait for children that it did not start.
+	 * In both cases SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT and SIGTRAP, each where it is at its
+	 * default, have a handler until relw_close(), which says what the worker dies of. */
 	RELW_HOST_PROCESS = 1,
 };
 

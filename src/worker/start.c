@@ -75,6 +75,8 @@ open_table(struct worker *w, const char *module, json_t *modules, struct rel_err
 	l.modules = v;
 	int rc = worker_table_next(&l, module, &none, NULL, 0, &t, err);
 	w->objects = l.opened;
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		worker_fault_know(w, o);
 	if (rc != 0 || worker_gen_new(w, &t, &w->gen, err) != 0)
 		return -1;
 	worker_tasks_current(w, w->gen); /* init() may start tasks */

@@ -29,7 +29,7 @@
 #define CANCELLED_PAUSE (DUR_MS) /* between the turns of one that does not end: no busy loop */
 
 /* The task whose thread this is; NULL: the loop, or a thread that is none of ours. */
-static _Thread_local struct task *self;
+static _Thread_local struct task *self __attribute__((tls_model("initial-exec"))); /* read by signal handlers */
 
 struct task *
 worker_task_self(void)
@@ -115,6 +115,8 @@ run(void *arg)
 {
 	struct task *t = arg;
 	const struct timespec pause = {.tv_nsec = CANCELLED_PAUSE};
+	_Alignas(16) char stack[FAULT_STACK]; /* at the far end of the thread's own: that of an overflow is the near one */
+	bool stacked = worker_fault_stack(stack);
 	int rc;
 	self = t;
 	atomic_store(&t->tid, (int)syscall(SYS_gettid));
@@ -125,6 +127,8 @@ run(void *arg)
 		if (rc == RELW_AGAIN && atomic_load(&t->cancelled))
 			nanosleep(&pause, NULL);
 	} while (rc == RELW_AGAIN);
+	if (stacked)
+		worker_fault_unstack(stack); /* what runs after this return may run in there */
 	t->rc = rc;
 	atomic_store(&t->ended, true);
 	worker_tasks_poke(t->w); /* to be joined */
@@ -159,6 +163,15 @@ start_thread(struct task *t, const char *function)
 	return 0;
 }
 
+static void
+print_label(struct task *t, const char *function)
+{
+	snprintf(t->label, sizeof(t->label), "%.50s/%jd", function, (intmax_t)t->id);
+	for (char *c = t->label; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
 int64_t
 worker_task_start(struct worker *w, const char *module, const char *function, void *state)
 {
@@ -176,6 +189,7 @@ worker_task_start(struct worker *w, const char *module, const char *function, vo
 	t->id = ++ts->last_id;
 	t->slot = slot;
 	t->state = state;
+	print_label(t, function);
 	atomic_store(&t->wake, -1);
 	if (!w->rehearsing && (rc = start_thread(t, function)) != 0) {
 		free(t);

@@ -25,6 +25,7 @@
 
 #define WORKER_MAGIC    0x776f726bu
 #define WORKER_TOMBS    64   /* unmapped ranges kept closed, the oldest is given up first */
+#define WORKER_TOMB_BYTES ((size_t)1 << 30) /* all of them together */
 #define WORKER_TASKS    16384 /* at once */
 #define WORKER_TASKS_END (2 * DUR_S) /* of a worker that ends: tasks have ended by then */
 #define WORKER_MODULES  256  /* modules one worker may use */
@@ -45,9 +46,11 @@ struct object {
 	void *handle;
 	const struct relw_module *table;
 	uintptr_t lo, hi;             /* the mapped range */
+	unsigned range;               /* in worker.faults, counted from 1; 0: not known there */
 	bool fresh;                   /* opened by the operation that is going on */
 	bool mark;                    /* purge: stays */
 	bool foreign;                 /* a thread that is not ours held it, when that was last looked at */
+	bool handles;                 /* and so a signal's handler lay in it */
 	const char *stays;            /* why it cannot be unmapped; NULL: not tried, or it is current */
 };
 
@@ -120,6 +123,7 @@ struct task {
 	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */
 	_Atomic bool cancelled, ended;
 	int rc;                       /* once ended */
+	char label[80];               /* "FUNCTION/ID" in plain ASCII */
 };
 
 struct task_call {                    /* on the stack of its caller, who waits */
@@ -356,6 +360,45 @@ struct rehearsal {
 	char module[64], text[PROTO_FRAME_TEXT], hint[256];
 };
 
+/* ------------------------------------------------------------------ faults */
+#define FAULT_SIGNALS 6
+#define FAULT_RANGES  1024
+#define FAULT_STACK   (32 * 1024)     /* the kernel's part of it grows with the processor's registers */
+#define FAULT_WORDS   ((REL_NAME_MAX + 1 + 72 + 72) / sizeof(uint64_t))
+
+struct fault_name {
+	union {
+		struct {
+			char module[REL_NAME_MAX + 1], vsn[72], digest[72];
+		};
+		uint64_t words[FAULT_WORDS];
+	};
+};
+
+/* Written by the loop, read by any thread: see fault.c. */
+struct fault_range {
+	_Atomic unsigned turn;        /* odd while it is written */
+	_Atomic uintptr_t lo, hi;     /* 0: free */
+	_Atomic bool gone;            /* a tombstone */
+	_Atomic uint64_t name[FAULT_WORDS];
+};
+
+struct faults {
+	pid_t pid;                    /* a forked copy is not the worker */
+	pthread_t loop;
+	_Atomic int sock;             /* link.sock, after its hello; -1 */
+	_Atomic int loader;           /* the thread that opens new code; 0 */
+	_Atomic unsigned used;
+	struct fault_range ranges[FAULT_RANGES];
+	_Alignas(16) char stack[FAULT_STACK]; /* the loop's, for signals */
+};
+
+struct tomb {
+	uintptr_t lo;
+	size_t len;
+	unsigned range;
+};
+
 /* ------------------------------------------------------------------ the worker */
 struct worker {
 	unsigned magic;
@@ -378,11 +421,10 @@ struct worker {
 	struct object *objects;
 	struct slot_name *slots;
 	uint32_t slot_count;
-	struct {
-		uintptr_t lo;
-		size_t len;
-	} tombs[WORKER_TOMBS];
-	unsigned tomb_next;
+	struct tomb tombs[WORKER_TOMBS]; /* a ring */
+	unsigned tomb_first, tomb_count;
+	size_t tomb_bytes;
+	struct faults faults;
 
 	pthread_t thread;             /* the loop's */
 	bool job;                     /* init() succeeded */
@@ -555,7 +597,23 @@ int worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 void worker_purge_tick(struct worker *w, mono_ns_t now);
 void worker_purge_again(struct worker *w); /* something that held old code does no more */
 json_t *worker_modules_json(const struct worker *w);
+
+/* tomb.c */
+void worker_tomb_put(struct worker *w, const struct object *o); /* it was unmapped just now */
 void worker_tombs_drop(struct worker *w);
+
+/* fault.c.  know, retire and forget: the ranges that a fault is named by. */
+void worker_fault_take(struct worker *w);   /* the signals that are at their defaults */
+void worker_fault_return(struct worker *w); /* as far as they are still ours */
+bool worker_fault_stack(void *memory);      /* for signals of the calling thread; FAULT_STACK bytes */
+void worker_fault_unstack(const void *memory);
+void worker_fault_know(struct worker *w, struct object *o);
+void worker_fault_retire(struct worker *w, unsigned range);
+void worker_fault_forget(struct worker *w, unsigned range);
+
+/* kept.c: what the kernel keeps of an object */
+int worker_kept_signal(const struct object *o, int after); /* the next one whose handler lies in it; 0: none */
+json_t *worker_kept_json(const struct object *o, int sig);  /* HOLDER of proto.h */
 
 /* foreign.c: threads that are not the runtime's, and the objects without a mark that they hold. */
 struct foreign {

@@ -11,6 +11,23 @@ check_LTLIBRARIES += \
 	tests/modules/counter-nochange.la \
 	tests/modules/counter-inplace.la \
 	tests/modules/counter-pinned.la \
+	tests/modules/fault-pointer-1.la \
+	tests/modules/fault-pointer-2.la \
+	tests/modules/fault-pointer-3.la \
+	tests/modules/fault-literal-1.la \
+	tests/modules/fault-literal-2.la \
+	tests/modules/fault-literal-3.la \
+	tests/modules/fault-key-1.la \
+	tests/modules/fault-key-2.la \
+	tests/modules/fault-signal-1.la \
+	tests/modules/fault-signal-2.la \
+	tests/modules/fault-signal-3.la \
+	tests/modules/fault-crash-1.la \
+	tests/modules/fault-crash-2.la \
+	tests/modules/fault-crash-3.la \
+	tests/modules/fault-huge-1.la \
+	tests/modules/fault-huge-2.la \
+	tests/modules/fault-huge-3.la \
 	tests/modules/inward-1.la \
 	tests/modules/inward-2.la \
 	tests/modules/counter-dtor.la \
@@ -64,6 +81,57 @@ tests_modules_counter_inplace_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_pinned_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_pinned_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_FLAGS=RELW_PINNED
 tests_modules_counter_pinned_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_pointer_1_la_SOURCES = tests/modules/fault_pointer.c tests/modules/fault.h
+tests_modules_fault_pointer_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_pointer_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_pointer_2_la_SOURCES = tests/modules/fault_pointer.c tests/modules/fault.h
+tests_modules_fault_pointer_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_pointer_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_pointer_3_la_SOURCES = tests/modules/fault_pointer.c tests/modules/fault.h
+tests_modules_fault_pointer_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=3
+tests_modules_fault_pointer_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_literal_1_la_SOURCES = tests/modules/fault_literal.c tests/modules/fault.h
+tests_modules_fault_literal_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_literal_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_literal_2_la_SOURCES = tests/modules/fault_literal.c tests/modules/fault.h
+tests_modules_fault_literal_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_literal_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_literal_3_la_SOURCES = tests/modules/fault_literal.c tests/modules/fault.h
+tests_modules_fault_literal_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=3
+tests_modules_fault_literal_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_key_1_la_SOURCES = tests/modules/fault_key.c tests/modules/fault.h
+tests_modules_fault_key_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_key_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_key_2_la_SOURCES = tests/modules/fault_key.c tests/modules/fault.h
+tests_modules_fault_key_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_key_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_signal_1_la_SOURCES = tests/modules/fault_signal.c tests/modules/fault.h
+tests_modules_fault_signal_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_signal_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_signal_2_la_SOURCES = tests/modules/fault_signal.c tests/modules/fault.h
+tests_modules_fault_signal_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_signal_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_signal_3_la_SOURCES = tests/modules/fault_signal.c tests/modules/fault.h
+tests_modules_fault_signal_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=3
+tests_modules_fault_signal_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_crash_1_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_crash_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_crash_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_crash_2_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_crash_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_crash_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_crash_3_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_crash_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=3
+tests_modules_fault_crash_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_huge_1_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_huge_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1 -DFAULT_HUGE=629145600
+tests_modules_fault_huge_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_huge_2_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_huge_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2 -DFAULT_HUGE=629145600
+tests_modules_fault_huge_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_huge_3_la_SOURCES = tests/modules/fault_crash.c tests/modules/fault.h
+tests_modules_fault_huge_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=3 -DFAULT_HUGE=629145600
+tests_modules_fault_huge_3_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_inward_1_la_SOURCES = tests/modules/inward.c tests/modules/inward.h
 tests_modules_inward_1_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_inward_2_la_SOURCES = tests/modules/inward.c tests/modules/inward.h

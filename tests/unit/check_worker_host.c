@@ -590,6 +590,60 @@ START_TEST(process_may_be_the_workers)
 }
 END_TEST
 
+/* A sanitizer has handlers of its own, and stacks for them: they stand as a host's. */
+#ifndef RELUP_SANITIZED
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
+
+static bool
+has_signal_stack(const void *memory)
+{
+	stack_t now;
+	ck_assert_int_eq(sigaltstack(NULL, &now), 0);
+	return memory != NULL ? now.ss_sp == memory : (now.ss_flags & SS_DISABLE) == 0;
+}
+
+START_TEST(fault_signals_are_given_back)
+{
+	struct sigaction sa;
+	for (int turns = 0; turns < 2; turns++) {
+		open_worker(_i == 0 ? 0 : RELW_HOST_PROCESS);
+		for (size_t i = 0; i < NELEM(faults); i++) {
+			ck_assert_int_eq(sigaction(faults[i], NULL, &sa), 0);
+			ck_assert(sa.sa_handler != SIG_DFL && sa.sa_handler != SIG_IGN);
+			ck_assert_int_eq(sa.sa_flags & (SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND),
+			    SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND);
+		}
+		ck_assert(has_signal_stack(NULL));
+		ck_assert_int_eq(relw_close(&host), 0);
+		for (size_t i = 0; i < NELEM(faults); i++)
+			expect_handler(faults[i], SIG_DFL);
+		ck_assert(!has_signal_stack(NULL));
+	}
+}
+END_TEST
+
+/* One that stands when it opens, and one that comes later. */
+START_TEST(the_hosts_own_fault_handlers_stand)
+{
+	static char memory[65536];
+	ck_assert_int_eq(sigaltstack(&(stack_t){.ss_sp = memory, .ss_size = sizeof(memory)}, NULL), 0);
+	signal(SIGSEGV, on_signal);
+	signal(SIGBUS, SIG_IGN);
+	open_worker(_i == 0 ? 0 : RELW_HOST_PROCESS);
+	expect_handler(SIGSEGV, on_signal);
+	expect_handler(SIGBUS, SIG_IGN);
+	signal(SIGFPE, on_signal);
+	ck_assert(has_signal_stack(memory));
+	ck_assert_int_eq(relw_close(&host), 0);
+	expect_handler(SIGSEGV, on_signal);
+	expect_handler(SIGBUS, SIG_IGN);
+	expect_handler(SIGFPE, on_signal);
+	expect_handler(SIGILL, SIG_DFL);
+	ck_assert(has_signal_stack(memory));
+}
+END_TEST
+#endif
+
 START_TEST(limit_of_descriptors)
 {
 	struct rlimit rl;
@@ -634,6 +688,10 @@ main(void)
 	tcase_add_test(tc, a_lost_peer_kills_nobody);
 	tcase_add_loop_test(tc, children_must_wait, 0, 2);
 	tcase_add_test(tc, process_may_be_the_workers);
+#ifndef RELUP_SANITIZED
+	tcase_add_loop_test(tc, fault_signals_are_given_back, 0, 2);
+	tcase_add_loop_test(tc, the_hosts_own_fault_handlers_stand, 0, 2);
+#endif
 	tcase_add_loop_test(tc, limit_of_descriptors, 0, 2);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

@@ -24,6 +24,12 @@ tests_unit_check_worker_link_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFL
 tests_unit_check_worker_link_SOURCES = tests/unit/check_worker_link.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_link_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_fault
+TESTS += tests/unit/check_worker_fault
+tests_unit_check_worker_fault_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_fault_SOURCES = tests/unit/check_worker_fault.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_fault_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 # This one is the worker itself, by the library that hosts link.
 check_PROGRAMS += tests/unit/check_worker_host
 TESTS += tests/unit/check_worker_host

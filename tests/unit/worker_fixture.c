@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -59,6 +60,8 @@ spawn(void)
 	getrlimit(RLIMIT_NOFILE, &rl);
 	rl.rlim_cur = rl.rlim_max < 256 ? rl.rlim_max : 256; /* what the worker finds and raises */
 	setrlimit(RLIMIT_NOFILE, &rl);
+	if (fake.log >= 0)
+		dup2(fake.log, STDERR_FILENO);
 	/* A test that fails leaves no worker behind. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execl(program, program, path, FAKE_WORKER, (char *)NULL);
@@ -71,7 +74,7 @@ fake_listen(void)
 	struct rel_err err = REL_ERR_INIT;
 	const char *tmp = getenv("TMPDIR");
 	memset(&fake, 0, sizeof(fake));
-	fake.sock = fake.client = fake.wake = fake.begin = -1;
+	fake.sock = fake.client = fake.wake = fake.begin = fake.log = -1;
 	fake.memory.memfd = -1;
 	snprintf(fake.dir, sizeof(fake.dir), "%s/relup-worker-XXXXXX", tmp != NULL ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(fake.dir));
@@ -82,15 +85,40 @@ fake_listen(void)
 	    0);
 }
 
-void
-fake_setup(void)
+static void
+run(void)
 {
-	fake_listen();
 	spawn();
 	fake_accept();
 	json_t *hello = fake_hello();
 	ck_assert(json_is_null(json_object_get(hello, "job")));
 	json_decref(hello);
+}
+
+void
+fake_setup(void)
+{
+	fake_listen();
+	run();
+}
+
+void
+fake_setup_logged(void)
+{
+	fake_listen();
+	fake.log = memfd_create("log", MFD_CLOEXEC);
+	ck_assert_int_ge(fake.log, 0);
+	run();
+}
+
+const char *
+fake_log(void)
+{
+	static char text[16384];
+	ssize_t n = pread(fake.log, text, sizeof(text) - 1, 0);
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	return text;
 }
 
 void
@@ -107,6 +135,7 @@ fake_teardown(void)
 	rel_fd_close(&fake.client);
 	rel_fd_close(&fake.wake);
 	rel_fd_close(&fake.begin);
+	rel_fd_close(&fake.log);
 	rel_fd_close(&fake.listener);
 	proto_decision_fini(&fake.memory);
 	unlinkat(fake.dirfd, "run/" PROTO_WORKERS_SOCKET, 0);

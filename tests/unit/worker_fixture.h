@@ -22,6 +22,7 @@ struct fake {
 	int client; /* the far end of the worker's only "listener" */
 	struct proto_decision memory;
 	int wake, begin;
+	int log; /* what the worker writes to its standard error; -1: it is the test's */
 	int fds[PROTO_FDS_MAX]; /* of the last expected packet */
 	size_t fd_count;
 	void (*turn)(void); /* of a worker in this process: made until what is waited for is there */
@@ -30,6 +31,8 @@ struct fake {
 extern struct fake fake;
 
 void fake_setup(void); /* worker running, hello seen */
+void fake_setup_logged(void); /* the same, and its standard error is kept */
+const char *fake_log(void);   /* what stands there by now */
 void fake_listen(void); /* no worker yet */
 void fake_socket(char *buf, size_t size); /* the path that a worker is given */
 void fake_teardown(void);
