@@ -49,6 +49,14 @@ add_modules(struct rel_buf *b, const json_t *modules)
 	}
 }
 
+/* What an earlier process of it died of. */
+static void
+add_fault(struct rel_buf *b, const json_t *f)
+{
+	if (f != NULL && text_of(f, "text") != NULL && text_of(f, "at") != NULL)
+		rel_buf_printf(b, "%slast fault %s: %s", b->len > 0 ? "; " : "", text_of(f, "at"), text_of(f, "text"));
+}
+
 static void
 print_workers(struct ctl *c, const json_t *workers)
 {
@@ -75,6 +83,8 @@ print_workers(struct ctl *c, const json_t *workers)
 			rel_buf_printf(&b, "; %" JSON_INTEGER_FORMAT " task%s", tasks, tasks == 1 ? "" : "s");
 		if (text_of(w, "reason") != NULL)
 			rel_buf_printf(&b, "%s%s", b.len > 0 ? "; " : "", text_of(w, "reason"));
+		else
+			add_fault(&b, json_object_get(w, "last_fault"));
 		ctl_table_cell(&t, rel_buf_text(&b));
 		rel_buf_fini(&b);
 	}

@@ -227,6 +227,17 @@ warn(struct operation *op, enum exec_outcome o, json_t *result)
 	return 0;
 }
 
+/* They were those of code that is no more. */
+static void
+forget_faults(struct daemon *d)
+{
+	for (size_t i = 0; d->sup != NULL && i < sup_count(d->sup); i++) {
+		struct sup_worker *w = sup_at(d->sup, i);
+		json_decref(w->last_fault);
+		w->last_fault = NULL;
+	}
+}
+
 int
 op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct rel_err *err)
 {
@@ -244,7 +255,11 @@ op_journal_end(struct operation *op, enum exec_outcome o, json_t *result, struct
 	CLEANUP(rel_free_cleanup) char *text = result != NULL ? proto_json_text(result, JSON_COMPACT) : NULL;
 	if (text == NULL)
 		return rel_err_nomem(err);
-	return store_op_end(op->d->store, op->id, exec_outcome_name(o), text, &cur, err);
+	if (store_op_end(op->d->store, op->id, exec_outcome_name(o), text, &cur, err) != 0)
+		return -1;
+	if (o == EXEC_UPGRADED)
+		forget_faults(op->d);
+	return 0;
 }
 
 static void

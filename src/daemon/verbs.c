@@ -71,12 +71,12 @@ worker_status(const struct sup_worker *w, const json_t *said)
 	char since[32];
 	json_t *reason =
 	    w->state != SUP_RUNNING && w->why[0] != '\0' ? proto_text_json(w->why) : NULL;
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:I, s:o*}", "worker", w->name, "kind",
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:o, s:I, s:o*, s:O*}", "worker", w->name, "kind",
 	    "module", "pid", w->pid != 0 ? json_integer(w->pid) : json_null(), "state",
 	    sup_state_public(w), "restarts", (int)w->restarts, "since",
 	    rel_wall_print(w->since, since, sizeof(since)), "modules", modules_status(w, said), "tasks",
 	    json_integer_value(json_object_get(said, "tasks")),
-	    "reason", reason);
+	    "reason", reason, "last_fault", w->last_fault);
 }
 
 static json_t *

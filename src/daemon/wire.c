@@ -17,6 +17,7 @@
 
 #define WIRE_CALL_TIMEOUT_MS 30000
 #define WIRE_ASK_TIMEOUT_MS  1000 /* beyond what the answer may wait for */
+#define WIRE_FAULT_TEXT      1024 /* as much as a worker says of its fault, and more */
 #define WIRE_CALLS_QUEUED    64 /* behind a full socket */
 
 struct queued {
@@ -364,6 +365,52 @@ on_hello(struct conn *c, struct proto_packet *p)
 	sup_event(d->sup, w, SUP_EV_HELLO);
 }
 
+/* A text of a process that has gone wrong: short, or not at all. */
+static void
+copy_text(json_t *to, const json_t *from, const char *key, size_t max)
+{
+	char text[WIRE_FAULT_TEXT];
+	const char *s = json_string_value(json_object_get(from, key));
+	if (s != NULL)
+		rel_text_copy(text, max < sizeof(text) ? max : sizeof(text), s);
+	(void)json_object_set_new(to, key, s != NULL ? json_string(text) : json_null());
+}
+
+static json_t *
+place_json(const json_t *from)
+{
+	json_t *o = json_object(), *offset = json_object_get(from, "offset");
+	copy_text(o, from, "module", REL_NAME_MAX + 1);
+	copy_text(o, from, "vsn", REL_VERSION_MAX + 1);
+	copy_text(o, from, "digest", REL_DIGEST_LEN + 1);
+	(void)json_object_set_new(o, "offset", json_is_integer(offset) ? json_incref(offset) : json_null());
+	return o;
+}
+
+/* It dies now.  What it died of stays with the worker until an upgrade has replaced the code. */
+static void
+on_fault(struct daemon *d, struct sup_worker *w, const json_t *body)
+{
+	const char *text = json_string_value(json_object_get(body, "text"));
+	const json_t *from = json_object_get(body, "from"), *thread = json_object_get(body, "thread");
+	char at[32];
+	if (text == NULL)
+		return;
+	rel_text_copy(w->why, sizeof(w->why), text);
+	daemon_log(d, "error", w->name, "%s", w->why);
+	json_t *f = place_json(body);
+	(void)json_object_set_new(f, "at", json_string(rel_wall_print(rel_wall_now(), at, sizeof(at))));
+	copy_text(f, body, "text", WIRE_FAULT_TEXT);
+	copy_text(f, body, "signal", 16);
+	copy_text(f, body, "what", 16);
+	copy_text(f, body, "address", 24);
+	copy_text(f, body, "task", 96);
+	(void)json_object_set_new(f, "thread", json_integer(json_integer_value(thread)));
+	(void)json_object_set_new(f, "from", json_is_object(from) ? place_json(from) : json_null());
+	json_decref(w->last_fault);
+	w->last_fault = f;
+}
+
 static void
 on_message(struct conn *c, struct proto_packet *p)
 {
@@ -397,6 +444,8 @@ on_message(struct conn *c, struct proto_packet *p)
 		op_left(d, w);
 	} else if (strcmp(p->name, "loaded") == 0) {
 		set_loaded(w, json_object_get(p->body, "modules"));
+	} else if (strcmp(p->name, "fault") == 0) {
+		on_fault(d, w, p->body);
 	} else if (strcmp(p->name, "reply") == 0) {
 		on_reply(d->wire, p->body);
 	} else {

@@ -26,6 +26,7 @@ worker_free(struct sup_worker *w)
 {
 	MUST_OBJ(w, SUP_WORKER_MAGIC);
 	json_decref(w->loaded);
+	json_decref(w->last_fault);
 	w->magic = 0;
 	free(w);
 }

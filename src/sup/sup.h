@@ -87,6 +87,7 @@ struct sup_worker {
 	/* the connection's side; owned by the daemon */
 	void *conn, *proc;
 	json_t *loaded;               /* LOADED list of its last ready/hello/finished; owned */
+	json_t *last_fault;           /* what it died of, for status; NULL: nothing since the last upgrade; owned */
 };
 
 struct sup;

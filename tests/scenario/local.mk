@@ -9,6 +9,7 @@ scenarios = \
 	tests/scenario/35-rehearse.bats \
 	tests/scenario/36-in-place.bats \
 	tests/scenario/40-crash.bats \
+	tests/scenario/45-fault.bats \
 	tests/scenario/50-bad-input.bats \
 	tests/scenario/60-interrupt.bats \
 	tests/scenario/70-group.bats \
@@ -31,6 +32,18 @@ tests_scenario_wordy_la_SOURCES = tests/scenario/wordy.c
 tests_scenario_wordy_la_CPPFLAGS = $(hello_cppflags)
 tests_scenario_wordy_la_CFLAGS = $(hello_cflags)
 tests_scenario_wordy_la_LDFLAGS = $(hello_ldflags)
+
+check_LTLIBRARIES += tests/scenario/stale_0_1_1.la tests/scenario/stale_0_1_2.la
+tests_scenario_stale_0_1_1_la_SOURCES = tests/scenario/stale.c releases/hello/greeting.h
+tests_scenario_stale_0_1_1_la_CPPFLAGS = $(hello_cppflags) \
+	-DGREETING_VSN='"0.1.1"' -DGREETING_TEXT='"Hey there, next version!"'
+tests_scenario_stale_0_1_1_la_CFLAGS = $(hello_cflags)
+tests_scenario_stale_0_1_1_la_LDFLAGS = $(hello_ldflags)
+tests_scenario_stale_0_1_2_la_SOURCES = tests/scenario/stale.c releases/hello/greeting.h
+tests_scenario_stale_0_1_2_la_CPPFLAGS = $(hello_cppflags) \
+	-DGREETING_VSN='"0.1.2"' -DGREETING_TEXT='"Hey there, third version!"'
+tests_scenario_stale_0_1_2_la_CFLAGS = $(hello_cflags)
+tests_scenario_stale_0_1_2_la_LDFLAGS = $(hello_ldflags)
 
 # Listeners that bring their worker down, each in its way.
 wicked = tests/scenario/wicked_abort.la tests/scenario/wicked_hang.la tests/scenario/wicked_exit.la tests/scenario/wicked_refuse.la \
