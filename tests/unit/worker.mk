@@ -24,6 +24,17 @@ tests_unit_check_worker_link_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFL
 tests_unit_check_worker_link_SOURCES = tests/unit/check_worker_link.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_link_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_swap
+TESTS += tests/unit/check_worker_swap
+tests_unit_check_worker_swap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_swap_SOURCES = tests/unit/check_worker_swap.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_swap_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# Ten million calls and a thousand upgrades.
+.PHONY: check-swap-long
+check-swap-long: all tests/unit/check_worker_swap $(check_LTLIBRARIES)
+	SWAP_CALLS=10000000 SWAP_UPGRADES=1000 top_builddir='$(abs_top_builddir)' tests/unit/check_worker_swap
+check-long: check-swap-long
 # This one is the worker itself, by the library that hosts link.
 check_PROGRAMS += tests/unit/check_worker_host
 TESTS += tests/unit/check_worker_host
