@@ -93,11 +93,20 @@ class Load:
         must(line, "the client says nothing")
         return json.loads(line)
 
+    def expect(self, old, new):
+        """Returns when the client knows it: one that is not given the processor reads late, and would
+        take the answers of the next release for those of the one before the last."""
+        self.tell(f"expect old={old} new={new}")
+        self.tell("mark known")
+        self.tell("mark")
+        must(self.report().get("window") == "known", "the client reports something else")
+
     def round(self):
         """Each connection asks once more, and all hear the new release."""
         self.tell("round all")
         r = self.report()
-        must(r["new"] == r["sent"] >= self.connections and r["lost"] == r["disorder"] == 0, f"a round: {r}")
+        must(r["window"] == "all" and r["new"] == r["sent"] >= self.connections, f"a round: {r}")
+        must(r["lost"] == r["disorder"] == 0, f"a round: {r}")
 
     def end(self):
         self.tell("quit")
@@ -160,7 +169,7 @@ class Course:
         pid = host.processes()["hello/listener/0"][0]
         here, there = self.low, self.high
         for lap in range(self.laps):
-            load.tell(f"expect old={HEY[bare(here)]} new={HEY[bare(there)]}")
+            load.expect(HEY[bare(here)], HEY[bare(there)])
             verb = "upgrade" if there == self.high else "downgrade"
             self.pauses.append(operate(host.root, verb, there)["longest_pause_us"])
             load.round()
