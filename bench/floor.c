@@ -6,6 +6,8 @@
  *	floor trip [LAPS]      a round trip to a peer that sleeps: on the same processor, on another
  *	                       one by a socket, on another one by a futex
  *
+ *	floor fork MB [LAPS]   how long a process of so many MB in small pages stands still to be forked
+ *
  * A JSON line on stdout, times in µs; medians.
  */
 #include "config.h"
@@ -289,6 +291,37 @@ trip(int laps)
 	    laps, same, other, futex);
 }
 
+/* ------------------------------------------------------------------ fork */
+static void
+fork_bare(int mb, int laps)
+{
+	struct samples s = {0};
+	size_t size = (size_t)mb << 20;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		err(1, "mmap");
+	(void)madvise(memory, size, MADV_NOHUGEPAGE);
+	memset(memory, 1, size);
+	for (int i = 0; i < laps + WARM; i++) {
+		doze(); /* as one that is not about to fork */
+		int64_t t = now();
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(0);
+		t = now() - t;
+		if (pid < 0)
+			err(1, "fork");
+		waitpid(pid, NULL, 0);
+		if (i >= WARM)
+			samples_add(&s, t);
+	}
+	printf("{\"floor\":\"fork\",\"mb\":%d,\"laps\":%d,\"median_us\":%.1f,\"least_us\":%.1f}\n", mb, laps,
+	    (double)samples_at(&s, 50) / 1e3, (double)samples_at(&s, 0) / 1e3);
+	samples_fini(&s);
+	munmap(memory, size);
+}
+
 static int
 number(const char *text, int max)
 {
@@ -314,8 +347,10 @@ main(int argc, char **argv)
 		rounds(number(argv[2], 100000), argc == 4 ? number(argv[3], 100000) : 30);
 	} else if (argc >= 2 && argc <= 3 && strcmp(argv[1], "trip") == 0) {
 		trip(argc == 3 ? number(argv[2], 100000) : 200);
+	} else if (argc >= 3 && argc <= 4 && strcmp(argv[1], "fork") == 0) {
+		fork_bare(number(argv[2], 100000), argc == 4 ? number(argv[3], 100000) : 10);
 	} else {
-		fputs("usage: floor rounds N [LAPS] | trip [LAPS]\n", stderr);
+		fputs("usage: floor rounds N [LAPS] | trip [LAPS] | fork MB [LAPS]\n", stderr);
 		return 64;
 	}
 	return 0;

@@ -188,36 +188,45 @@ def demo_root(bench, port, count=1):
     return root
 
 
-def group_root(bench, count, items=0):
-    """A release of `count` workers of module member (bench/modules/member.c) in three versions."""
-    root = os.path.join(bench.dir, "group")
-    hops = {"0.1.0": None, "0.1.1": ("0.1.0", "{advanced: {}}"), "0.1.2": ("0.1.1", "soft")}
+def module_root(bench, app, module, hops, args, count=1):
+    """A release of `count` workers of one module of bench/modules.  hops: the release before each
+    version and the change of it, by version; the first one is permanent."""
+    root = os.path.join(bench.dir, app)
     for vsn, hop in hops.items():
-        app, rel = f"{root}/lib/group-{vsn}", f"{root}/releases/{vsn}"
-        os.makedirs(f"{app}/modules")
+        path, rel = f"{root}/lib/{app}-{vsn}", f"{root}/releases/{vsn}"
+        os.makedirs(f"{path}/modules")
         os.makedirs(rel)
-        shutil.copy(bench.program(f"bench/modules/.libs/member-{vsn}.so"),
-                    f"{app}/modules/member.so")
-        with open(f"{app}/app.yaml", "w", encoding="utf-8") as f:
-            f.write(f"application: group\nversion: {vsn}\nmodules: [member]\n"
-                    "supervisor:\n  children:\n    - id: member\n      module: member\n"
-                    f"      args: {{items: {items}}}\n      count: {count}\n")
+        shutil.copy(bench.program(f"bench/modules/.libs/{module}-{vsn}.so"),
+                    f"{path}/modules/{module}.so")
+        with open(f"{path}/app.yaml", "w", encoding="utf-8") as f:
+            f.write(f"application: {app}\nversion: {vsn}\nmodules: [{module}]\n"
+                    f"supervisor:\n  children:\n    - id: {module}\n      module: {module}\n"
+                    f"      args: {args}\n      count: {count}\n")
         with open(f"{rel}/release.yaml", "w", encoding="utf-8") as f:
-            f.write(f'release: group\nversion: {vsn}\nruntime: "1"\n'
-                    f"applications: [{{application: group, version: {vsn}}}]\n")
+            f.write(f'release: {app}\nversion: {vsn}\nruntime: "1"\n'
+                    f"applications: [{{application: {app}, version: {vsn}}}]\n")
         if hop is None:
             continue
         base, change = hop
-        step = f"instructions: [update: {{module: member, change: {change}}}]"
-        with open(f"{app}/appup.yaml", "w", encoding="utf-8") as f:
-            f.write(f"application: group\nversion: {vsn}\n"
+        step = f"instructions: [update: {{module: {module}, change: {change}}}]"
+        with open(f"{path}/appup.yaml", "w", encoding="utf-8") as f:
+            f.write(f"application: {app}\nversion: {vsn}\n"
                     f"up:\n  - from: {base}\n    {step}\ndown:\n  - to: {base}\n    {step}\n")
         subprocess.run([bench.program("relctl"), "-q", "relup", "make", f"{rel}/release.yaml",
                         "--lib", f"{root}/lib", "--from", f"{root}/releases/{base}/release.yaml", "--out",
                         f"{rel}/relup.json"], env=bench.env, check=True)
-    subprocess.run([bench.program("relctl"), "-q", "root", "init", root, "--release", "0.1.0"],
+    subprocess.run([bench.program("relctl"), "-q", "root", "init", root, "--release", next(iter(hops))],
                    env=bench.env, check=True, stderr=subprocess.DEVNULL)
     return root
+
+
+TWO_LAYOUTS = {"0.1.0": None, "0.1.1": ("0.1.0", "{advanced: {}}")}
+
+
+def group_root(bench, count, items=0):
+    """A release of `count` workers of module member (bench/modules/member.c) in three versions."""
+    hops = dict(TWO_LAYOUTS, **{"0.1.2": ("0.1.1", "soft")})
+    return module_root(bench, "group", "member", hops, f"{{items: {items}}}", count)
 
 
 # ---------------------------------------------------------------------------- the load
@@ -368,6 +377,55 @@ def states(bench):
                  len(suspended), note="target: a twentieth of OTP's 2.1 s")
 
 
+def records(bench, shape):
+    """A million records of 64 bytes converted, beside the same loop in a program of its own; and without
+    a rehearsal before it, after which each page is written to for the first time again."""
+    laps = 3 if bench.quick else 10
+    floors, took, ratios = [], {"auto": [], "never": []}, {"auto": [], "never": []}
+    root = module_root(bench, "records", "records", TWO_LAYOUTS, f"{{list: {int(shape == 'list')}}}")
+    with host(bench, root, 1) as h:
+        before = h.relctl("call", "records/records/0", "{}")
+        for lap in range(2 * laps):
+            how = ("auto", "never")[lap % 2]
+            floor = bench.json_of("bench/records", shape, 3)
+            for verb, to, way in (("upgrade", "0.1.1", "up_us"), ("downgrade", "0.1.0", "down_us")):
+                us = want(h.relctl(verb, to, "--rehearse", how), "upgraded")["suspended_us"]
+                took[how].append(us)
+                floors.append(floor[way])
+                ratios[how].append(us / floor[way])
+        after = h.relctl("call", "records/records/0", "{}")
+        if after != before:
+            raise Failed(f"the state was {before} and is {after}")
+    floor = statistics.median(floors) / 1000
+    for how, name in (("auto", "suspended"), ("never", "unrehearsed")):
+        bench.figure(f"records_1000000_{shape}_{name}", statistics.median(took[how]) / 1000, "ms",
+                     round(1.05 * floor, 3), len(took[how]), floor_ms=round(floor, 3),
+                     ratio=round(statistics.median(ratios[how]), 3))
+
+
+def rehearsal(bench, mb):
+    """How long a worker of so many MB stands still to be rehearsed, beside the fork of a bare process
+    of that size, and a bare fork of the same worker."""
+    laps = 5 if bench.quick else 20
+    pauses, floors, own, ratios = [], [], [], []
+    with host(bench, module_root(bench, "ballast", "ballast", TWO_LAYOUTS, f"{{mb: {mb}}}"), 1) as h:
+        for _ in range(laps):
+            floor = bench.json_of("bench/floor", "fork", mb, 5)["median_us"]
+            own.append(h.relctl("call", "ballast/ballast/0", '{"fork": 1}')["fork_us"])
+            want(h.relctl("upgrade", "0.1.1", ok=(1,)), "unchanged")
+            us = h.relctl("call", "ballast/ballast/0", "{}")["pause_us"]
+            if us == 0:
+                raise Failed("the worker did not see that it was forked")
+            pauses.append(us)
+            floors.append(floor)
+            ratios.append(us / floor)
+    floor, same = statistics.median(floors) / 1000, statistics.median(own) / 1000
+    pause = statistics.median(pauses) / 1000
+    bench.figure(f"rehearsal_{mb}mb_pause", pause, "ms", round(1.1 * floor, 4), len(pauses),
+                 fork_ms=round(floor, 4), ratio=round(statistics.median(ratios), 3),
+                 own_fork_ms=round(same, 4), own_ratio=round(pause / same, 3))
+
+
 def one_worker(bench):
     laps = 5 if bench.quick else 20
     suspended = []
@@ -449,6 +507,10 @@ def measurements(bench):
     for n in sizes:
         yield f"group_{n}", lambda n=n: group(bench, n)
     yield "states", lambda: states(bench)
+    for shape in ("array", "list"):
+        yield f"records_{shape}", lambda shape=shape: records(bench, shape)
+    for mb in (10, 100, 1024):
+        yield f"rehearsal_{mb}", lambda mb=mb: rehearsal(bench, mb)
     yield "one_worker", lambda: one_worker(bench)
     for n in sizes[1:]:
         yield f"ready_{n}", lambda n=n: start_up(bench, n)

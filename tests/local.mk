@@ -15,6 +15,7 @@ include tests/host/local.mk
 include tests/schema/local.mk
 include tests/scenario/local.mk
 include tests/crash/local.mk
+include tests/growth/local.mk
 include tests/check/local.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk

@@ -19,6 +19,7 @@
 #include "store/store_priv.h"
 
 #define APPLICATION_ID 0x72656c75 /* "relu" */
+#define CACHE          "PRAGMA cache_size = -256" /* KB; more of it would hold the history of operations */
 #define BUSY_MS        2000       /* somebody reads the file with sqlite3(1) */
 
 /* Migration i takes a database from user_version i to i + 1.  Only ever append. */
@@ -214,7 +215,8 @@ db_prepare(struct store *st, struct rel_err *err)
 	if (read_int(st, "PRAGMA user_version", &version, err) != 0 ||
 	    check_owner(st, version, err) != 0 || set_wal(st, err) != 0 ||
 	    store_db_exec(st,
-	        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
+	        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
+	        CACHE,
 	        err) != 0)
 		return -1;
 	if (version == (int)NELEM(migrations))

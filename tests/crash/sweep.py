@@ -165,7 +165,7 @@ def instructions(way, version, up):
 class Host:
     """A demo root in a directory of its own, with relupd and clients."""
 
-    def __init__(self, count, connections, two_steps=False):
+    def __init__(self, count, connections, two_steps=False, release="0.1.0"):
         self.dir = tempfile.mkdtemp(prefix="relup-crash.")
         self.root = os.path.join(self.dir, "root")
         self.port = port_free()
@@ -174,7 +174,7 @@ class Host:
         self.clients = None
         self.connections = connections
         made = subprocess.run(["sh", f"{SRC}/releases/demo-root.sh", BUILD, SRC, self.root,
-                               str(self.port), str(count)], check=False, stdout=subprocess.PIPE,
+                               str(self.port), str(count), release], check=False, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         must(made.returncode == 0, made.stdout)
         if two_steps:

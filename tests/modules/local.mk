@@ -37,6 +37,20 @@ check_LTLIBRARIES += \
 	tests/modules/pair-b-2.la \
 	tests/modules/pair-b-other.la \
 	tests/modules/pair-c.la \
+	tests/modules/parts-holder-1.la \
+	tests/modules/parts-holder-2.la \
+	tests/modules/parts-a-1.la \
+	tests/modules/parts-a-2.la \
+	tests/modules/parts-b-1.la \
+	tests/modules/parts-b-2.la \
+	tests/modules/parts-c-1.la \
+	tests/modules/parts-c-2.la \
+	tests/modules/swap-1.la \
+	tests/modules/swap-2.la \
+	tests/modules/swap-first-1.la \
+	tests/modules/swap-first-2.la \
+	tests/modules/swap-second-1.la \
+	tests/modules/swap-second-2.la \
 	tests/modules/tasker-1.la \
 	tests/modules/tasker-2.la \
 	tests/modules/tasker-3.la \
@@ -164,6 +178,48 @@ tests_modules_threader_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_threader_3_la_SOURCES = tests/modules/threader.c
 tests_modules_threader_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=3
 tests_modules_threader_3_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_holder_1_la_SOURCES = tests/modules/parts_holder.c tests/modules/parts.h
+tests_modules_parts_holder_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=1
+tests_modules_parts_holder_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_holder_2_la_SOURCES = tests/modules/parts_holder.c tests/modules/parts.h
+tests_modules_parts_holder_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=2
+tests_modules_parts_holder_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_a_1_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_a_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=1 -DOWNER=0
+tests_modules_parts_a_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_a_2_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_a_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=2 -DOWNER=0
+tests_modules_parts_a_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_b_1_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_b_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=1 -DOWNER=1
+tests_modules_parts_b_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_b_2_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_b_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=2 -DOWNER=1
+tests_modules_parts_b_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_c_1_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_c_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=1 -DOWNER=2
+tests_modules_parts_c_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_parts_c_2_la_SOURCES = tests/modules/parts_owner.c tests/modules/parts.h
+tests_modules_parts_c_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DPARTS=2 -DOWNER=2
+tests_modules_parts_c_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_1_la_SOURCES = tests/modules/swap.c tests/modules/swap.h
+tests_modules_swap_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=1
+tests_modules_swap_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_2_la_SOURCES = tests/modules/swap.c tests/modules/swap.h
+tests_modules_swap_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=2
+tests_modules_swap_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_first_1_la_SOURCES = tests/modules/swap_callee.c tests/modules/swap.h
+tests_modules_swap_first_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=1
+tests_modules_swap_first_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_first_2_la_SOURCES = tests/modules/swap_callee.c tests/modules/swap.h
+tests_modules_swap_first_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=2
+tests_modules_swap_first_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_second_1_la_SOURCES = tests/modules/swap_callee.c tests/modules/swap.h
+tests_modules_swap_second_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=1 -DSWAP_SECOND
+tests_modules_swap_second_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_swap_second_2_la_SOURCES = tests/modules/swap_callee.c tests/modules/swap.h
+tests_modules_swap_second_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DSWAP=2 -DSWAP_SECOND
+tests_modules_swap_second_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_pair_a_1_la_SOURCES = tests/modules/pair_a.c tests/modules/pair.h
 tests_modules_pair_a_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DPAIR=1
 tests_modules_pair_a_1_la_LDFLAGS = $(test_module_ldflags)

@@ -30,6 +30,23 @@ tests_unit_check_worker_fault_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CF
 tests_unit_check_worker_fault_SOURCES = tests/unit/check_worker_fault.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_fault_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_swap
+TESTS += tests/unit/check_worker_swap
+tests_unit_check_worker_swap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_swap_SOURCES = tests/unit/check_worker_swap.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_swap_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# Ten million calls and a thousand upgrades.
+.PHONY: check-swap-long
+check-swap-long: all tests/unit/check_worker_swap $(check_LTLIBRARIES)
+	SWAP_CALLS=10000000 SWAP_UPGRADES=1000 top_builddir='$(abs_top_builddir)' tests/unit/check_worker_swap
+check-long: check-swap-long
+check_PROGRAMS += tests/unit/check_worker_parts
+TESTS += tests/unit/check_worker_parts
+tests_unit_check_worker_parts_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_parts_SOURCES = tests/unit/check_worker_parts.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_parts_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 # This one is the worker itself, by the library that hosts link.
 check_PROGRAMS += tests/unit/check_worker_host
 TESTS += tests/unit/check_worker_host
