@@ -12,7 +12,7 @@
 
 #include "worker/worker_priv.h"
 
-#define OWN_MAX   (32u * 1024u * 1024u) /* more is not copied ahead: the faults come one by one */
+#define OWN_MAX   (256u * 1024u * 1024u) /* more is not copied ahead: the faults come one by one */
 #define STACK_OWN (32u * 1024u)
 
 /* Where the kernel does not know the advice (before 5.14) pages come as they are touched. */
