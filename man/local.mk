@@ -9,4 +9,5 @@ dist_man_MANS += \
 	man/relup-tutorial.7 \
 	man/relup.7 \
 	man/relupd.8 \
+	man/relworker-rules.7 \
 	man/relworker.3

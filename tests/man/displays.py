@@ -4,7 +4,7 @@ import os
 import re
 
 PAGES = ("app.5", "appup.5", "relctl.1", "release.5", "relup.5", "relup.7", "relup-tutorial.7", "relupd.8",
-         "relworker.3")
+         "relworker-rules.7", "relworker.3")
 
 
 class Fail(Exception):
