@@ -6,6 +6,8 @@ dist_man_MANS += \
 	man/relctl.1 \
 	man/release.5 \
 	man/relup.5 \
+	man/relup-tutorial.7 \
 	man/relup.7 \
 	man/relupd.8 \
+	man/relworker-rules.7 \
 	man/relworker.3

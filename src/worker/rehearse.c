@@ -442,6 +442,19 @@ conclude(struct rehearsal *r, const siginfo_t *si)
 		    si->si_status);
 }
 
+/* A module, or the host, waited for a child that is not its own: nobody will tell how it ended. */
+static void
+conclude_unseen(struct rehearsal *r)
+{
+	if (r->ended)
+		return;
+	copy_module(r->stage, r->module, sizeof(r->module));
+	r->sandbox = atomic_load(&r->stage->sandbox);
+	r->result = r->hung ? "hung" : "crashed";
+	snprintf(r->text, sizeof(r->text), "%s", r->hung ? "it did not end in time"
+	    : "it ended in the middle, and how was not seen: a module waited for it, as for a child of its own");
+}
+
 static void
 release(struct rehearsal *r)
 {
@@ -461,11 +474,15 @@ worker_rehearse_reap(struct worker *w)
 		return;
 	int flags =
 	    WEXITED | (r->pidfd >= 0 ? WNOHANG : 0); /* else it has closed the pipe: ending */
-	if (waitid(P_PID, (id_t)r->pid, &si, flags) != 0 || si.si_pid == 0)
+	int rc = waitid(P_PID, (id_t)r->pid, &si, flags);
+	if (rc == 0 ? si.si_pid == 0 : errno != ECHILD)
 		return;
 	if (r->pipe >= 0)
 		worker_rehearse_read(w);
-	conclude(r, &si);
+	if (rc == 0)
+		conclude(r, &si);
+	else
+		conclude_unseen(r);
 	w->rehearsal = NULL;
 	release(r); /* before the answer: who asks again at once finds the worker as it was */
 	if (strcmp(r->result, "ok") == 0)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The displays of the manual pages as data: see pages.py for their marks."""
+"""The displays of the manual pages as data: see pages.py and tutorial.py for their marks."""
 import os
 import re
 
-PAGES = ("app.5", "appup.5", "relctl.1", "release.5", "relup.5", "relup.7", "relupd.8", "relworker.3")
+PAGES = ("app.5", "appup.5", "relctl.1", "release.5", "relup.5", "relup.7", "relup-tutorial.7", "relupd.8",
+         "relworker-rules.7", "relworker.3")
 
 
 class Fail(Exception):
@@ -32,7 +33,7 @@ def displays(src, name):
     found = []
     mark, body = None, None
     for line in page(src, name).splitlines():
-        m = re.fullmatch(r'\.\\" (example|result|command|output|json|check|message): (.+)', line)
+        m = re.fullmatch(r'\.\\" (example|result|command|output|json|check|message|file|patch|session): (.+)', line)
         if m:
             need(mark is None, f"{name}: two marks in a row: {line}")
             mark = m.groups()

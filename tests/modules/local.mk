@@ -73,7 +73,9 @@ check_LTLIBRARIES += \
 	tests/modules/bad-init.la \
 	tests/modules/naughty-1.la \
 	tests/modules/naughty-2.la \
-	tests/modules/naughty-loading.la
+	tests/modules/naughty-loading.la \
+	tests/modules/rule-1.la \
+	tests/modules/rule-2.la
 tests_modules_counter_1_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=1
 tests_modules_counter_1_la_LDFLAGS = $(test_module_ldflags)
@@ -283,6 +285,12 @@ tests_modules_naughty_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_naughty_loading_la_SOURCES = tests/modules/naughty.c
 tests_modules_naughty_loading_la_CPPFLAGS = $(AM_CPPFLAGS) -DNAUGHTY=2 -DNAUGHTY_LOADING
 tests_modules_naughty_loading_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_rule_1_la_SOURCES = tests/modules/rule.c
+tests_modules_rule_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DRULE=1
+tests_modules_rule_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_rule_2_la_SOURCES = tests/modules/rule.c
+tests_modules_rule_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DRULE=2
+tests_modules_rule_2_la_LDFLAGS = $(test_module_ldflags)
 
 # Those that the loader refuses, and those that leave something behind, one for each way.
 loader_modules = tests/modules/loader/loader.c tests/modules/loader/other.c tests/modules/loader/stays.c

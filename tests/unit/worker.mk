@@ -75,3 +75,10 @@ tests_unit_check_worker_rehearse_SOURCES = tests/unit/check_worker_rehearse.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_rehearse_LDADD = src/worker/librelwcore.la src/stack/librelstack.la src/proto/librelproto.la src/base/librelbase.la \
 	$(JANSSON_LIBS) $(CHECK_LIBS)
+# What comes of a module that does what none may: relworker-rules(7).
+check_PROGRAMS += tests/unit/check_worker_rules
+TESTS += tests/unit/check_worker_rules
+tests_unit_check_worker_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_rules_SOURCES = tests/unit/check_worker_rules.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_rules_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
