@@ -298,6 +298,13 @@ worker_tasks_rest(struct worker *w)
 	return worker_tasks_busy(w) == 0;
 }
 
+/* Nor does a turn begin now, but nobody waits for those that last. */
+void
+worker_tasks_hold(struct worker *w)
+{
+	atomic_store(&w->tasks.rest, true);
+}
+
 void
 worker_tasks_go(struct worker *w)
 {

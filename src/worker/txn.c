@@ -593,6 +593,9 @@ worker_txn_commit(struct txn *t)
 	for (struct task *k = t->tasks ? w->tasks.list : NULL; k != NULL; k = k->next)
 		k->state = k->txn_state;
 	rekey(t, true);
+	/* A task that rebind starts may be of a function that the code before does not have: it begins when
+	 * the new code is current, and the caller lets the tasks go. */
+	worker_tasks_hold(w);
 	rebind(t);
 	worker_tasks_current(w, t->to);
 	t->parts = NULL;

@@ -478,6 +478,7 @@ int worker_task_due(const struct task *t);
 int worker_task_wait(struct task *t, int fd, uint32_t events, int64_t timeout);
 int worker_task_call(struct task *t, const char *module, const char *function, uint64_t key);
 bool worker_tasks_rest(struct worker *w); /* no turn begins any more; true: none lasts */
+void worker_tasks_hold(struct worker *w);
 void worker_tasks_go(struct worker *w);
 size_t worker_tasks_busy(const struct worker *w);
 void worker_tasks_watch(struct worker *w);

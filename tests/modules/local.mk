@@ -25,6 +25,7 @@ check_LTLIBRARIES += \
 	tests/modules/tasker-3.la \
 	tests/modules/tasker-4.la \
 	tests/modules/tasker-lacks.la \
+	tests/modules/tasker-later.la \
 	tests/modules/threader-1.la \
 	tests/modules/threader-2.la \
 	tests/modules/threader-3.la \
@@ -87,6 +88,9 @@ tests_modules_tasker_4_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_lacks_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_lacks_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_LACKS
 tests_modules_tasker_lacks_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_later_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_later_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=4 -DTASKER_LATER
+tests_modules_tasker_later_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_threader_1_la_SOURCES = tests/modules/threader.c
 tests_modules_threader_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=1
 tests_modules_threader_1_la_LDFLAGS = $(test_module_ldflags)

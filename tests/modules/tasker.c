@@ -4,6 +4,7 @@
  *   TASKER 2        layout 2 of both, made by code_change and convert
  *   TASKER 3, 4     layout 1: to be loaded over 1, and over each other
  *   TASKER_LACKS    without task function "serve"
+ *   TASKER_LATER    its rebind starts a task "later", which says "later" to the listener and ends
  * The task obeys each byte that it reads:
  *   e  answers "VSN:n", n counting its answers, "!" appended where its turn was told that it is due
  *   s  stays in its turn from now on, whatever it is told;  u  no more
@@ -16,6 +17,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,25 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 }
 #endif
 
+#ifdef TASKER_LATER
+static int
+later(struct relw *rw, void *state)
+{
+	(void)state;
+	say(relw_listener(rw, 0), "later");
+	return RELW_DONE;
+}
+
+static void
+rebind(struct relw *rw, void *state)
+{
+	(void)state;
+	if (relw_task_start(rw, "later", NULL) <= 0)
+		abort();
+	(void)poll(NULL, 0, 50); /* its thread runs, and must not begin in the code that is left */
+}
+#endif
+
 static void
 count(struct relw *rw, void *state, const struct relw_event *event)
 {
@@ -268,6 +289,9 @@ static const struct relw_function functions[] = {
 #ifndef TASKER_LACKS
     {.name = "serve", .task = serve},
 #endif
+#ifdef TASKER_LATER
+    {.name = "later", .task = later},
+#endif
     {0},
 };
 
@@ -279,6 +303,9 @@ RELW_EXPORT const struct relw_module relw_module = {
     .handle_call = handle_call,
 #if LAYOUT == 2
     .code_change = code_change,
+#endif
+#ifdef TASKER_LATER
+    .rebind = rebind,
 #endif
     .discard = discard,
     .terminate = terminate,

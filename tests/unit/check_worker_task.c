@@ -317,6 +317,20 @@ START_TEST(purge_cancels_who_holds)
 }
 END_TEST
 
+/* The code before it has no such function.  With a task that rests, and without any. */
+START_TEST(rebind_starts_a_task_of_the_new_code)
+{
+	start(_i == 0 ? "tasker-lacks" : "tasker-1");
+	prepare(load_only(), "tasker-later");
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	char buf[8];
+	ck_assert_int_eq(recv(fake.client, buf, sizeof(buf), 0), 5);
+	ck_assert_mem_eq(buf, "later", 5);
+	json_decref(fake_finish(true));
+}
+END_TEST
+
 START_TEST(a_task_function_must_be_offered)
 {
 	start("tasker-1");
@@ -595,6 +609,7 @@ main(void)
 	tcase_add_test(tc, held_code_blocks_a_third_version);
 	tcase_add_test(tc, look_tells_who_would_stay);
 	tcase_add_test(tc, purge_cancels_who_holds);
+	tcase_add_loop_test(tc, rebind_starts_a_task_of_the_new_code, 0, 2);
 	tcase_add_test(tc, a_task_function_must_be_offered);
 	tcase_add_test(tc, the_state_of_a_task_is_converted_both_ways);
 	tcase_add_loop_test(tc, failing_convert_leaves_the_task_as_it_was, 0, 3);
