@@ -353,7 +353,8 @@ take_calls(struct tasks *ts)
 	return c;
 }
 
-/* Those that were there: their callers, answered, may call again at once. */
+/* Those that were there: their callers, answered, may call again at once.  Before init() has succeeded and
+ * after terminate() there is no state that a function could be handed. */
 static void
 run_calls(struct worker *w)
 {
@@ -361,7 +362,7 @@ run_calls(struct worker *w)
 		struct relw_event e = {.type = RELW_EVENT_CALL, .fd = -1, .key = c->key};
 		uint32_t slot;
 		next = c->next; /* answered, it is gone: it lies on its caller's stack */
-		int rc = worker_slot_find(w, c->module, c->function, false, &slot);
+		int rc = w->job ? worker_slot_find(w, c->module, c->function, false, &slot) : -ECANCELED;
 		if (rc == 0)
 			worker_dispatch_slot(w->gen, slot, &e);
 		answer(&w->tasks, c, rc);

@@ -13,6 +13,8 @@
  *   p  answers what calls that only the loop may make return to a task
  *   q  ends;  f  fails
  * convert's `extra`: {"do": "refuse" | "unset" | "memory"}
+ * Arguments: "fail": 1, init fails; "call": 1, the task's first turn begins with a call; "tell": 1, terminate
+ * says "end" to the listener
  */
 #include "config.h"
 
@@ -40,6 +42,7 @@ struct serve_1 {
 	int fd;
 	int answers;
 	int stays;
+	int calls;
 };
 
 struct serve_2 {
@@ -125,6 +128,12 @@ serve(struct relw *rw, void *state)
 	struct serve_1 *s = SERVE(state);
 	char command;
 	int rc;
+	if (s->calls) {
+		struct question q = {0};
+		s->calls = 0;
+		if (relw_call(rw, "count", (uint64_t)(uintptr_t)&q) != 0)
+			return RELW_DONE;
+	}
 	do {
 		if (!s->stays) {
 			rc = relw_task_wait(rw, s->fd, EPOLLIN, -1);
@@ -229,6 +238,7 @@ init(struct relw *rw, void **ret_state)
 		return -ENOMEM;
 	}
 	SERVE(t)->fd = relw_listener(rw, 0);
+	SERVE(t)->calls = (int)relw_arg_int(rw, "call", 0);
 	s->task = relw_task_start(rw, "serve", t);
 	if (s->task <= 0 || relw_task_start(rw, "count", NULL) != -ENOENT) {
 		free(s);
@@ -263,6 +273,10 @@ static void
 terminate(struct relw *rw, void *state, const char *reason)
 {
 	relw_log(rw, RELW_INFO, "terminate: %s", reason);
+#ifndef TASKER_LACKS
+	if (relw_arg_int(rw, "tell", 0) != 0)
+		say(relw_listener(rw, 0), "end");
+#endif
 	free(state);
 }
 

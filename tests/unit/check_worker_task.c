@@ -192,7 +192,8 @@ END_TEST
 
 START_TEST(init_fails_and_its_tasks_end)
 {
-	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i}", "fail", 1));
+	/* There is no state that a call of theirs could be handed. */
+	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i, s:i}", "fail", 1, "call", _i));
 	json_decref(fake_expect("failed"));
 	int status = fake_exit();
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
@@ -602,7 +603,7 @@ main(void)
 	tcase_add_test(tc, each_call_has_its_thread);
 	tcase_add_loop_test(tc, a_task_ends, 0, 2);
 	tcase_add_test(tc, a_cancelled_task_ends);
-	tcase_add_test(tc, init_fails_and_its_tasks_end);
+	tcase_add_loop_test(tc, init_fails_and_its_tasks_end, 0, 2);
 	tcase_add_test(tc, a_task_that_stays_holds_no_end_up);
 	tcase_add_test(tc, a_waiting_task_takes_the_new_code);
 	tcase_add_test(tc, a_turn_stays_in_its_code_and_holds_it);
