@@ -414,6 +414,28 @@ START_TEST(relupd_takes_back_what_waits_for_a_turn)
 }
 END_TEST
 
+/* Undone is what was before, and relupd waits for nobody who is not at rest: its next request may be here
+ * before the news of the word. */
+START_TEST(the_way_back_overtakes_what_waits_for_a_turn)
+{
+	start("tasker-1");
+	prepare(json_pack("[o, o]", suspended(fake_step(0, true, json_pack("[s]", "tasker"), NULL, NULL)),
+	    suspended(fake_step(1, true, json_array(), NULL, NULL))), "tasker-3");
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('s'), "s");
+	fake_bracket(1, 0);
+	json_decref(fake_expect("unrest"));
+	ck_assert_int_eq(proto_word_decide(&fake.memory.words[2], PROTO_ABORT), PROTO_ABORT);
+	fake_bracket(0, 1);
+	bracket_done(PROTO_ABORT);
+	ck_assert_str_eq(task('u'), "u");
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "1:1");
+	json_decref(fake_finish(false));
+}
+END_TEST
+
 START_TEST(relupd_goes_while_a_bracket_waits)
 {
 	start("tasker-1");
@@ -616,6 +638,7 @@ main(void)
 	tcase_add_loop_test(tc, failing_convert_leaves_the_task_as_it_was, 0, 3);
 	tcase_add_test(tc, an_update_waits_for_the_turn);
 	tcase_add_test(tc, relupd_takes_back_what_waits_for_a_turn);
+	tcase_add_test(tc, the_way_back_overtakes_what_waits_for_a_turn);
 	tcase_add_test(tc, relupd_goes_while_a_bracket_waits);
 	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
 	tcase_add_test(tc, the_rehearsal_converts_the_states_of_tasks);
