@@ -103,7 +103,7 @@ look_at_all(struct look *l)
 {
 	bool unknown = false;
 	for (size_t i = 0; i < l->count; i++) {
-		l->seen[i].seen = stack_look_waiting(l->tids[i], l->ranges, l->range_count, &l->seen[i].find);
+		l->seen[i].seen = stack_look_waiting(getpid(), l->tids[i], l->ranges, l->range_count, &l->seen[i].find);
 		unknown |= l->seen[i].seen == STACK_UNKNOWN;
 	}
 	if (!unknown)

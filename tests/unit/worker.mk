@@ -52,3 +52,8 @@ tests_unit_check_worker_rehearse_SOURCES = tests/unit/check_worker_rehearse.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_rehearse_LDADD = src/worker/librelwcore.la src/stack/librelstack.la src/proto/librelproto.la src/base/librelbase.la \
 	$(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_stack
+TESTS += tests/unit/check_stack
+tests_unit_check_stack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_stack_SOURCES = tests/unit/check_stack.c
+tests_unit_check_stack_LDADD = src/stack/librelstack.la src/base/librelbase.la $(CHECK_LIBS)
