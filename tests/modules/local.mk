@@ -20,6 +20,9 @@ check_LTLIBRARIES += \
 	tests/modules/pair-b-2.la \
 	tests/modules/pair-b-other.la \
 	tests/modules/pair-c.la \
+	tests/modules/stress-1.la \
+	tests/modules/stress-2.la \
+	tests/modules/stress-3.la \
 	tests/modules/tasker-1.la \
 	tests/modules/tasker-2.la \
 	tests/modules/tasker-3.la \
@@ -73,6 +76,15 @@ tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_dtor_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_dtor_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_DTOR
 tests_modules_counter_dtor_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_1_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=1
+tests_modules_stress_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_2_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=2
+tests_modules_stress_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_3_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=3
+tests_modules_stress_3_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_1_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=1
 tests_modules_tasker_1_la_LDFLAGS = $(test_module_ldflags)

@@ -12,6 +12,17 @@ tests_unit_check_worker_change_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_C
 tests_unit_check_worker_change_SOURCES = tests/unit/check_worker_change.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_change_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_stress
+TESTS += tests/unit/check_worker_stress
+tests_unit_check_worker_stress_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_stress_SOURCES = tests/unit/check_worker_stress.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_stress_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# 200 tasks, 200 changes: half a minute.
+.PHONY: check-stress-long
+check-long: check-stress-long
+check-stress-long: all tests/unit/check_worker_stress$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) RELUP_STRESS_TASKS=200 RELUP_STRESS_ROUNDS=50 tests/unit/check_worker_stress$(EXEEXT)
 check_PROGRAMS += tests/unit/check_worker_task
 TESTS += tests/unit/check_worker_task
 tests_unit_check_worker_task_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
