@@ -5,7 +5,8 @@
  * whether that generation is still the current one, and whether turns may begin; the loop changes the one
  * or the other and then reads the pins.  Both in one order for all processors, so that either the thread
  * sees the change and takes its pin back, or the loop sees the pin.  What a pinned generation holds is
- * not unmapped, and a bracket that suspends begins when no task pins anything.
+ * not unmapped, and a bracket that suspends begins when no task pins anything.  A pin that is to be taken
+ * back may name a generation that is freed already: only what stands is looked into, `runs`.
  *
  * Tasks are started, cancelled and joined by the loop; a thread tells the loop what it waits for through
  * the eventfd `news`, and writes it only while somebody waits.
@@ -95,8 +96,10 @@ turn_begin(struct task *t)
 		atomic_fetch_add(&t->turn, 1); /* first: a pin is never taken for that of the turn before */
 		atomic_store(&t->since, rel_mono_now());
 		atomic_store(&t->pin, g);
-		if (!atomic_load(&ts->rest) && atomic_load(&ts->gen) == g)
+		if (!atomic_load(&ts->rest) && atomic_load(&ts->gen) == g) {
+			atomic_store_explicit(&t->runs, g, memory_order_release);
 			return g;
+		}
 		atomic_store(&t->pin, NULL);
 		tell_loop(t->w);
 		wait_for_go(ts);
@@ -106,6 +109,7 @@ turn_begin(struct task *t)
 static void
 turn_end(struct task *t)
 {
+	atomic_store_explicit(&t->runs, NULL, memory_order_relaxed);
 	atomic_store(&t->pin, NULL);
 	tell_loop(t->w);
 }

@@ -114,7 +114,8 @@ struct task {
 	uint32_t slot;
 	pthread_t thread;
 	void *state, *txn_state;      /* the turn's while it pins something, else the loop's */
-	_Atomic(struct gen *) pin;    /* what its turn runs in; NULL: between turns */
+	_Atomic(struct gen *) pin;    /* what its turn runs in; NULL: between turns.  To be compared only */
+	_Atomic(struct gen *) runs;   /* the same, once the pin stands: the loop may look into it */
 	_Atomic uint64_t turn, asked; /* asked: the turn that was asked to end */
 	_Atomic int64_t since;        /* mono_ns_t: its turn's beginning */
 	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */

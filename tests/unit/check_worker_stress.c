@@ -81,6 +81,13 @@ look(const char *file)
 	json_decref(r);
 }
 
+static void
+holders(void)
+{
+	fake_send("ask", json_pack("{s:i, s:s, s:b}", "id", 9, "what", "holders", "all", 1));
+	json_decref(expect("reply"));
+}
+
 /* `mode` NULL: loaded only. */
 static void
 change(const char *file, const char *mode)
@@ -98,6 +105,7 @@ change(const char *file, const char *mode)
 	expect_commit();
 	fake_send("finish", json_pack("{s:i, s:b}", "operation", FAKE_OP, "confirmed", 1));
 	json_decref(expect("finished"));
+	holders();
 	json_t *r = call("any");
 	ck_assert_str_eq(json_string_value(json_object_get(r, "vsn")), strchr(file, '-') + 1);
 	ck_assert_int_eq(number(r, "wrong"), 0);
