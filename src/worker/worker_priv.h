@@ -276,7 +276,7 @@ struct txn {
 	struct worker *w;
 	struct gen *from, *to;
 	const struct changes *changes;
-	const struct change *change;  /* the callback module's, while its code_change runs */
+	const struct change *change;  /* the callback module's; NULL: it has none */
 	worker_progress_fn *progress; /* before a module's code_change or convert runs; may be NULL */
 	void *progress_arg;
 	const char *running;          /* the module whose code_change or convert runs */

@@ -20,6 +20,10 @@ check_LTLIBRARIES += \
 	tests/modules/pair-b-2.la \
 	tests/modules/pair-b-other.la \
 	tests/modules/pair-c.la \
+	tests/modules/boss-1.la \
+	tests/modules/boss-2.la \
+	tests/modules/crew-1.la \
+	tests/modules/crew-2.la \
 	tests/modules/stress-1.la \
 	tests/modules/stress-2.la \
 	tests/modules/stress-3.la \
@@ -76,6 +80,18 @@ tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_dtor_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_dtor_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_DTOR
 tests_modules_counter_dtor_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_boss_1_la_SOURCES = tests/modules/crew.c
+tests_modules_boss_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=1 -DBOSS
+tests_modules_boss_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_boss_2_la_SOURCES = tests/modules/crew.c
+tests_modules_boss_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=2 -DBOSS
+tests_modules_boss_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_crew_1_la_SOURCES = tests/modules/crew.c
+tests_modules_crew_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=1
+tests_modules_crew_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_crew_2_la_SOURCES = tests/modules/crew.c
+tests_modules_crew_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=2
+tests_modules_crew_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_stress_1_la_SOURCES = tests/modules/stress.c
 tests_modules_stress_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=1
 tests_modules_stress_1_la_LDFLAGS = $(test_module_ldflags)

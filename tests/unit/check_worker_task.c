@@ -523,6 +523,31 @@ START_TEST(finish_ends_a_rehearsal_that_waits)
 }
 END_TEST
 
+/* The script names the callback module alone; what it imports has another layout too. */
+static json_t *
+crew_steps(void)
+{
+	return json_pack("[o]", suspended(fake_step(0, true, json_pack("[s,s]", "boss", "crew"),
+	    json_pack("[o]", fake_change("boss", "up", NULL)), json_pack("[o]", fake_change("boss", "down", NULL)))));
+}
+
+START_TEST(a_task_below_what_changes_in_place_is_converted)
+{
+	fake_start("boss", fake_modules("boss-1", "boss", "crew-1", "crew", NULL), NULL);
+	json_decref(fake_expect("ready"));
+	ck_assert_str_eq(task('e'), "1:1");
+	fake_send("rehearse", json_pack("{s:i, s:i, s:b, s:o, s:o}", "operation", FAKE_OP, "deadline_ms", 60000,
+	    "always", 1, "steps", crew_steps(), "modules", fake_modules("boss-2", "boss", "crew-2", "crew", NULL)));
+	rehearsed("ok", "");
+	fake_prepare(crew_steps(), fake_modules("boss-2", "boss", "crew-2", "crew", NULL), 60000);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "2:2");
+	json_decref(fake_finish(true));
+}
+END_TEST
+
 /* There and back, a task and its state with it: nothing grows. */
 START_TEST(a_hundred_changes_do_not_grow)
 {
@@ -644,6 +669,7 @@ main(void)
 	tcase_add_test(tc, the_rehearsal_converts_the_states_of_tasks);
 	tcase_add_loop_test(tc, a_rehearsal_waits_for_the_turns, 0, 2);
 	tcase_add_test(tc, finish_ends_a_rehearsal_that_waits);
+	tcase_add_test(tc, a_task_below_what_changes_in_place_is_converted);
 	tcase_add_test(tc, a_hundred_changes_do_not_grow);
 	tcase_add_loop_test(tc, a_thread_of_the_modules_own_is_found_by_its_stack, 0, (int)NELEM(ways));
 	tcase_add_test(tc, without_foreign_threads_nothing_is_found);
