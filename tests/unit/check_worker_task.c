@@ -511,6 +511,18 @@ START_TEST(a_rehearsal_waits_for_the_turns)
 }
 END_TEST
 
+/* Nor is the copy made in the middle of a turn where it is asked for twice. */
+START_TEST(a_second_rehearsal_waits_too)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	rehearse(NULL, true);
+	rehearse(NULL, false);
+	rehearsed("skipped", "1 of 1 tasks did not end their turns");
+	ck_assert_str_eq(task('u'), "u");
+}
+END_TEST
+
 START_TEST(finish_ends_a_rehearsal_that_waits)
 {
 	start("tasker-1");
@@ -668,6 +680,7 @@ main(void)
 	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
 	tcase_add_test(tc, the_rehearsal_converts_the_states_of_tasks);
 	tcase_add_loop_test(tc, a_rehearsal_waits_for_the_turns, 0, 2);
+	tcase_add_test(tc, a_second_rehearsal_waits_too);
 	tcase_add_test(tc, finish_ends_a_rehearsal_that_waits);
 	tcase_add_test(tc, a_task_below_what_changes_in_place_is_converted);
 	tcase_add_test(tc, a_hundred_changes_do_not_grow);
