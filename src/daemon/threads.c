@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where a worker's threads stand that does not say so itself: its loop runs module code that does not
- * return, or it was stopped.  Looked at from outside by ptrace, where the kernel allows it: as an
- * ancestor, or as the same user where no rule says otherwise.  It is never stopped by a signal: should
+ * return, or it was stopped.  Looked at from outside, one that runs by ptrace, where the kernel allows it: as
+ * an ancestor, or as the same user where no rule says otherwise.  It is never stopped by a signal: should
  * relupd die meanwhile, it would stay so.
  */
 #include "config.h"
@@ -129,7 +129,10 @@ threads_stand(const struct sup_worker *w)
 	bool loop = false;
 	for (ssize_t i = 0; i < n && json_array_size(list) < LISTED_MAX; i++) {
 		struct stack_find find;
-		enum stack_seen seen = stack_look_traced(w->pid, tids[i], v->ranges, v->count, &find);
+		/* Not stopped where it need not be: it may wait for what no signal ends. */
+		enum stack_seen seen = stack_look_waiting(w->pid, tids[i], v->ranges, v->count, &find);
+		if (seen == STACK_UNKNOWN)
+			seen = stack_look_traced(w->pid, tids[i], v->ranges, v->count, &find);
 		if (seen == STACK_HOLDS)
 			json_array_append_new(list, holder(w, v, tids[i], &find));
 		loop |= tids[i] == w->pid && (seen == STACK_HOLDS || seen == STACK_CLEAR);

@@ -198,10 +198,10 @@ stack_threads(pid_t pid, pid_t *ret, size_t room)
 
 /* "NUMBER ARG… SP PC", "-1 SP PC", or "running". */
 static bool
-read_syscall(pid_t tid, struct registers *ret, char text[static 256], bool *ret_gone)
+read_syscall(pid_t pid, pid_t tid, struct registers *ret, char text[static 256], bool *ret_gone)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/syscall", (long)tid);
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/syscall", (long)pid, (long)tid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	*ret_gone = fd < 0 && errno == ENOENT;
 	if (fd < 0)
@@ -224,16 +224,16 @@ read_syscall(pid_t tid, struct registers *ret, char text[static 256], bool *ret_
 }
 
 enum stack_seen
-stack_look_waiting(pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret)
+stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret)
 {
 	char before[256], after[256];
 	struct registers r, again;
 	bool gone;
-	if (!read_syscall(tid, &r, before, &gone))
+	if (!read_syscall(pid, tid, &r, before, &gone))
 		return gone ? STACK_GONE : STACK_UNKNOWN;
-	enum stack_seen seen = scan(getpid(), &r, ranges, n, ret);
+	enum stack_seen seen = scan(pid, &r, ranges, n, ret);
 	/* It must have stood still meanwhile, in the same wait. */
-	if (!read_syscall(tid, &again, after, &gone))
+	if (!read_syscall(pid, tid, &again, after, &gone))
 		return gone ? STACK_GONE : STACK_UNKNOWN;
 	return strcmp(before, after) == 0 ? seen : STACK_UNKNOWN;
 }
@@ -258,11 +258,25 @@ read_registers(pid_t tid, struct registers *ret)
 #endif
 }
 
-/* Stopped by our PTRACE_INTERRUPT, or on its way to a signal that came first: that one is handed on. */
+/* The end of a process belongs to its parent, which may be us: it has the status once.  That of another
+ * thread is nobody's but ours, and while it is not taken the process never ends for its parent. */
 static bool
-wait_for_stop(pid_t tid)
+has_ended(pid_t pid, pid_t tid)
 {
-	for (;;) {
+	siginfo_t si = {0};
+	int rc;
+	do
+		rc = waitid(P_PID, (id_t)tid, &si, WSTOPPED | WEXITED | WNOWAIT | __WALL);
+	while (rc != 0 && errno == EINTR);
+	return rc != 0 || (tid == pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED);
+}
+
+/* Stopped by our PTRACE_INTERRUPT, or on its way to a signal that came first: that one is handed on.  One
+ * that is killed meanwhile does not obey, and the next wait tells of its end. */
+static bool
+wait_for_stop(pid_t pid, pid_t tid)
+{
+	while (!has_ended(pid, tid)) {
 		int status;
 		pid_t got = waitpid(tid, &status, __WALL);
 		if (got < 0 && errno == EINTR)
@@ -271,9 +285,9 @@ wait_for_stop(pid_t tid)
 			return false;
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			return true;
-		if (ptrace(PTRACE_CONT, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status)) != 0)
-			return false;
+		(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
 	}
+	return false;
 }
 
 enum stack_seen
@@ -282,9 +296,11 @@ stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t
 	struct registers r;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
 		return errno == ESRCH ? STACK_GONE : STACK_UNKNOWN;
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0 || !wait_for_stop(tid))
+	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL); /* fails for one that ends */
+	if (!wait_for_stop(pid, tid))
 		return STACK_GONE;
 	enum stack_seen seen = read_registers(tid, &r) ? scan(pid, &r, ranges, n, ret) : STACK_UNKNOWN;
-	(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) != 0 && !has_ended(pid, tid))
+		(void)waitpid(tid, NULL, __WALL); /* killed while it was stopped */
 	return seen;
 }

@@ -44,12 +44,14 @@ bool stack_call_precedes(uintptr_t at);
 /* The threads of a process; as many as there were room for.  < 0: a negative errno. */
 ssize_t stack_threads(pid_t pid, pid_t *ret, size_t room);
 
-/* A thread of the calling process that waits in the kernel is looked at as it is.  One that runs is
- * STACK_UNKNOWN. */
-enum stack_seen stack_look_waiting(pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret);
+/* A thread that waits in the kernel is looked at as it is.  One that runs is STACK_UNKNOWN. */
+enum stack_seen stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,
+    struct stack_find *ret);
 
 /* A thread of another process, stopped by ptrace for the look and set free again; should the caller die
- * meanwhile, the kernel sets it free.  Its signals and its waits in the kernel go on undisturbed. */
+ * meanwhile, the kernel sets it free.  Its signals and its waits in the kernel go on undisturbed, and the
+ * exit status of the process stays for who waits for it.  For one that runs: a wait that no signal ends (for
+ * a disk, in vfork) keeps the caller waiting too. */
 enum stack_seen stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,
     struct stack_find *ret);
 

@@ -363,9 +363,21 @@ begin(struct worker *w, const struct proto_frame *request)
 	return true;
 }
 
+static bool
+same_request(const struct proto_frame *a, const struct proto_frame *b)
+{
+	return a->operation == b->operation && a->step == b->step && a->undo == b->undo;
+}
+
 void
 worker_bracket(struct worker *w, const struct proto_frame *request)
 {
+	/* relupd goes on, so the one that waits is decided, though its wake is not seen yet. */
+	if (w->deferred.pending && !same_request(&w->deferred.request, request)) {
+		struct proto_frame before = w->deferred.request;
+		(void)begin(w, &before);
+		worker_bracket_forget(w);
+	}
 	if (begin(w, request))
 		worker_bracket_forget(w);
 }

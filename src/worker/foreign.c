@@ -30,15 +30,27 @@ struct look {
 	} *seen;                      /* of each; shared with the copy */
 };
 
-static bool
-is_ours(const struct worker *w, pid_t tid)
+static int
+by_number(const void *a, const void *b)
 {
-	if (tid == (pid_t)syscall(SYS_gettid))
-		return true;
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* The loop's thread and those of tasks, sorted: there may be as many of them as of all. */
+static pid_t *
+own_threads(const struct worker *w, size_t *ret_n)
+{
+	pid_t *v = malloc((w->tasks.count + 1) * sizeof(*v));
+	size_t n = 0;
+	if (v == NULL)
+		return NULL;
+	v[n++] = (pid_t)syscall(SYS_gettid);
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)
-		if (atomic_load(&t->tid) == tid)
-			return true;
-	return false;
+		v[n++] = atomic_load(&t->tid);
+	qsort(v, n, sizeof(*v), by_number);
+	*ret_n = n;
+	return v;
 }
 
 /* A task's thread that has not yet said its number counts as foreign, and as one that holds nothing: it
@@ -52,10 +64,13 @@ find_threads(struct worker *w, struct look *l)
 	ssize_t n = stack_threads(getpid(), l->tids, STACK_THREADS_MAX);
 	if (n < 0 || n == STACK_THREADS_MAX)
 		return -1;
-	for (ssize_t i = 0; i < n; i++)
-		if (!is_ours(w, l->tids[i]))
+	size_t own_n;
+	pid_t *own = own_threads(w, &own_n);
+	for (ssize_t i = 0; own != NULL && i < n; i++)
+		if (bsearch(&l->tids[i], own, own_n, sizeof(*own), by_number) == NULL)
 			l->tids[l->count++] = l->tids[i];
-	return 0;
+	free(own);
+	return own != NULL ? 0 : -1;
 }
 
 static int
@@ -103,7 +118,7 @@ look_at_all(struct look *l)
 {
 	bool unknown = false;
 	for (size_t i = 0; i < l->count; i++) {
-		l->seen[i].seen = stack_look_waiting(l->tids[i], l->ranges, l->range_count, &l->seen[i].find);
+		l->seen[i].seen = stack_look_waiting(getpid(), l->tids[i], l->ranges, l->range_count, &l->seen[i].find);
 		unknown |= l->seen[i].seen == STACK_UNKNOWN;
 	}
 	if (!unknown)

@@ -33,7 +33,7 @@ json_t *
 worker_holder_json(const struct worker *w, const struct task *t)
 {
 	const struct slot_name *n = &w->slots[t->slot];
-	const struct gen *g = atomic_load(&t->pin);
+	const struct gen *g = atomic_load_explicit(&t->runs, memory_order_acquire);
 	if (g == NULL)
 		return NULL;
 	/* Only the loop frees generations, and it is here. */
@@ -62,7 +62,7 @@ append(json_t *list, json_t *o)
 static bool
 holds_old_code(const struct worker *w, const struct task *t)
 {
-	const struct gen *g = atomic_load(&t->pin);
+	const struct gen *g = atomic_load_explicit(&t->runs, memory_order_acquire);
 	return g != NULL && g != w->gen;
 }
 
@@ -154,7 +154,7 @@ nobody_stays(const struct worker *w, const struct ask *a)
 static bool
 pins(const struct task *t, const struct object *o)
 {
-	const struct gen *g = atomic_load(&t->pin);
+	const struct gen *g = atomic_load_explicit(&t->runs, memory_order_acquire);
 	for (size_t i = 0; g != NULL && i < g->table.n; i++)
 		if (g->table.e[i].obj == o)
 			return true;

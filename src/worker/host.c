@@ -228,6 +228,7 @@ end_job(struct worker *w)
 	const struct relw_module *m = w->gen->table.e[0].obj->table;
 	if (m->terminate != NULL)
 		m->terminate(&w->gen->views[0]->pub, w->gen->state, w->reason);
+	w->job = false; /* its state is gone: what tasks that end late call is not run */
 }
 
 /* A constructor of new code may hang, and a task may never end: what they use cannot be freed.  Who ends does

@@ -276,7 +276,7 @@ held_by(const struct worker *w, const struct object *o)
 	for (int sig = 0; (sig = worker_kept_signal(o, sig)) != 0;)
 		n++;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {
-		const struct gen *g = atomic_load(&t->pin);
+		const struct gen *g = atomic_load_explicit(&t->runs, memory_order_acquire);
 		int at = g != NULL && g != w->gen ? worker_gen_index(g, o->module) : -1;
 		n += at >= 0 && g->table.e[at].obj == o;
 	}

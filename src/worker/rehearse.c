@@ -285,7 +285,8 @@ changes_states(const json_t *body)
 void
 worker_rehearse(struct worker *w, struct proto_packet *p)
 {
-	if (w->rest_body == NULL && changes_states(p->body) && !worker_tasks_rest(w)) {
+	worker_rehearse_forget(w); /* who asks anew waits for no other */
+	if (changes_states(p->body) && !worker_tasks_rest(w)) {
 		w->rest_body = json_incref(p->body);
 		w->rest_by = rel_mono_now() + REST_WAIT;
 		return;

@@ -378,8 +378,8 @@ relw_task_wait(struct relw *rw, int fd, uint32_t events, int64_t timeout)
 }
 
 /* Tasks only: has the loop run an event function of the calling module, in the version that is current
- * there, with a RELW_EVENT_CALL of this key, and waits until it has.  0; -ENOENT: no such function.
- * While code is changed the call waits. */
+ * there, with a RELW_EVENT_CALL of this key, and waits until it has.  0; -ENOENT: no such function;
+ * -ECANCELED: init() failed, or terminate() has run.  While code is changed the call waits. */
 static inline int
 relw_call(struct relw *rw, const char *function, uint64_t key)
 {

@@ -5,7 +5,8 @@
  * whether that generation is still the current one, and whether turns may begin; the loop changes the one
  * or the other and then reads the pins.  Both in one order for all processors, so that either the thread
  * sees the change and takes its pin back, or the loop sees the pin.  What a pinned generation holds is
- * not unmapped, and a bracket that suspends begins when no task pins anything.
+ * not unmapped, and a bracket that suspends begins when no task pins anything.  A pin that is to be taken
+ * back may name a generation that is freed already: only what stands is looked into, `runs`.
  *
  * Tasks are started, cancelled and joined by the loop; a thread tells the loop what it waits for through
  * the eventfd `news`, and writes it only while somebody waits.
@@ -95,8 +96,10 @@ turn_begin(struct task *t)
 		atomic_fetch_add(&t->turn, 1); /* first: a pin is never taken for that of the turn before */
 		atomic_store(&t->since, rel_mono_now());
 		atomic_store(&t->pin, g);
-		if (!atomic_load(&ts->rest) && atomic_load(&ts->gen) == g)
+		if (!atomic_load(&ts->rest) && atomic_load(&ts->gen) == g) {
+			atomic_store_explicit(&t->runs, g, memory_order_release);
 			return g;
+		}
 		atomic_store(&t->pin, NULL);
 		tell_loop(t->w);
 		wait_for_go(ts);
@@ -106,6 +109,7 @@ turn_begin(struct task *t)
 static void
 turn_end(struct task *t)
 {
+	atomic_store_explicit(&t->runs, NULL, memory_order_relaxed);
 	atomic_store(&t->pin, NULL);
 	tell_loop(t->w);
 }
@@ -312,6 +316,13 @@ worker_tasks_rest(struct worker *w)
 	return worker_tasks_busy(w) == 0;
 }
 
+/* Nor does a turn begin now, but nobody waits for those that last. */
+void
+worker_tasks_hold(struct worker *w)
+{
+	atomic_store(&w->tasks.rest, true);
+}
+
 void
 worker_tasks_go(struct worker *w)
 {
@@ -360,7 +371,8 @@ take_calls(struct tasks *ts)
 	return c;
 }
 
-/* Those that were there: their callers, answered, may call again at once. */
+/* Those that were there: their callers, answered, may call again at once.  Before init() has succeeded and
+ * after terminate() there is no state that a function could be handed. */
 static void
 run_calls(struct worker *w)
 {
@@ -368,7 +380,7 @@ run_calls(struct worker *w)
 		struct relw_event e = {.type = RELW_EVENT_CALL, .fd = -1, .key = c->key};
 		uint32_t slot;
 		next = c->next; /* answered, it is gone: it lies on its caller's stack */
-		int rc = worker_slot_find(w, c->module, c->function, false, &slot);
+		int rc = w->job ? worker_slot_find(w, c->module, c->function, false, &slot) : -ECANCELED;
 		if (rc == 0)
 			worker_dispatch_slot(w->gen, slot, &e);
 		answer(&w->tasks, c, rc);

@@ -464,7 +464,6 @@ run_code_change(struct txn *t, const struct change *c)
 	    .extra = c->extra,
 	    .rehearsal = t->rehearsal};
 	void *built = not_set();
-	t->change = c;
 	w->refusal[0] = '\0';
 	w->txn = t;
 	w->call = CALL_TXN;
@@ -513,6 +512,7 @@ worker_txn_build(struct txn *t)
 	 * below it changes still converts that one's parts. */
 	if (same_code(t->from, t->to))
 		return PROTO_OK;
+	t->change = c; /* though it be called after the decision: states of tasks below go by it */
 	t->in_place = worker_converts_in_place(t->from, t->to, t->changes);
 	if (t->in_place && t->undo) {
 		fail(&t->fail, PROTO_REFUSED, t->to->table.e[0].obj->module,
@@ -593,6 +593,9 @@ worker_txn_commit(struct txn *t)
 	for (struct task *k = t->tasks ? w->tasks.list : NULL; k != NULL; k = k->next)
 		k->state = k->txn_state;
 	rekey(t, true);
+	/* A task that rebind starts may be of a function that the code before does not have: it begins when
+	 * the new code is current, and the caller lets the tasks go. */
+	worker_tasks_hold(w);
 	rebind(t);
 	worker_tasks_current(w, t->to);
 	t->parts = NULL;

@@ -117,7 +117,8 @@ struct task {
 	uint32_t slot;
 	pthread_t thread;
 	void *state, *txn_state;      /* the turn's while it pins something, else the loop's */
-	_Atomic(struct gen *) pin;    /* what its turn runs in; NULL: between turns */
+	_Atomic(struct gen *) pin;    /* what its turn runs in; NULL: between turns.  To be compared only */
+	_Atomic(struct gen *) runs;   /* the same, once the pin stands: the loop may look into it */
 	_Atomic uint64_t turn, asked; /* asked: the turn that was asked to end */
 	_Atomic int64_t since;        /* mono_ns_t: its turn's beginning */
 	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */
@@ -279,7 +280,7 @@ struct txn {
 	struct worker *w;
 	struct gen *from, *to;
 	const struct changes *changes;
-	const struct change *change;  /* the callback module's, while its code_change runs */
+	const struct change *change;  /* the callback module's; NULL: it has none */
 	worker_progress_fn *progress; /* before a module's code_change or convert runs; may be NULL */
 	void *progress_arg;
 	const char *running;          /* the module whose code_change or convert runs */
@@ -520,6 +521,7 @@ int worker_task_due(const struct task *t);
 int worker_task_wait(struct task *t, int fd, uint32_t events, int64_t timeout);
 int worker_task_call(struct task *t, const char *module, const char *function, uint64_t key);
 bool worker_tasks_rest(struct worker *w); /* no turn begins any more; true: none lasts */
+void worker_tasks_hold(struct worker *w);
 void worker_tasks_go(struct worker *w);
 size_t worker_tasks_busy(const struct worker *w);
 void worker_tasks_watch(struct worker *w);

@@ -51,11 +51,19 @@ check_LTLIBRARIES += \
 	tests/modules/swap-first-2.la \
 	tests/modules/swap-second-1.la \
 	tests/modules/swap-second-2.la \
+	tests/modules/boss-1.la \
+	tests/modules/boss-2.la \
+	tests/modules/crew-1.la \
+	tests/modules/crew-2.la \
+	tests/modules/stress-1.la \
+	tests/modules/stress-2.la \
+	tests/modules/stress-3.la \
 	tests/modules/tasker-1.la \
 	tests/modules/tasker-2.la \
 	tests/modules/tasker-3.la \
 	tests/modules/tasker-4.la \
 	tests/modules/tasker-lacks.la \
+	tests/modules/tasker-later.la \
 	tests/modules/threader-1.la \
 	tests/modules/threader-2.la \
 	tests/modules/threader-3.la \
@@ -156,6 +164,27 @@ tests_modules_inward_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_counter_dtor_la_SOURCES = tests/modules/counter.c
 tests_modules_counter_dtor_la_CPPFLAGS = $(AM_CPPFLAGS) -DCOUNTER=2 -DCOUNTER_DTOR
 tests_modules_counter_dtor_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_boss_1_la_SOURCES = tests/modules/crew.c
+tests_modules_boss_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=1 -DBOSS
+tests_modules_boss_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_boss_2_la_SOURCES = tests/modules/crew.c
+tests_modules_boss_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=2 -DBOSS
+tests_modules_boss_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_crew_1_la_SOURCES = tests/modules/crew.c
+tests_modules_crew_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=1
+tests_modules_crew_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_crew_2_la_SOURCES = tests/modules/crew.c
+tests_modules_crew_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DCREW=2
+tests_modules_crew_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_1_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=1
+tests_modules_stress_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_2_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=2
+tests_modules_stress_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_stress_3_la_SOURCES = tests/modules/stress.c
+tests_modules_stress_3_la_CPPFLAGS = $(AM_CPPFLAGS) -DSTRESS=3
+tests_modules_stress_3_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_1_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=1
 tests_modules_tasker_1_la_LDFLAGS = $(test_module_ldflags)
@@ -171,6 +200,9 @@ tests_modules_tasker_4_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_lacks_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_lacks_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_LACKS
 tests_modules_tasker_lacks_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_later_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_later_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=4 -DTASKER_LATER
+tests_modules_tasker_later_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_threader_1_la_SOURCES = tests/modules/threader.c
 tests_modules_threader_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DTHREADER=1
 tests_modules_threader_1_la_LDFLAGS = $(test_module_ldflags)

@@ -4,6 +4,7 @@
  *   TASKER 2        layout 2 of both, made by code_change and convert
  *   TASKER 3, 4     layout 1: to be loaded over 1, and over each other
  *   TASKER_LACKS    without task function "serve"
+ *   TASKER_LATER    its rebind starts a task "later", which says "later" to the listener and ends
  * The task obeys each byte that it reads:
  *   e  answers "VSN:n", n counting its answers, "!" appended where its turn was told that it is due
  *   s  stays in its turn from now on, whatever it is told;  u  no more
@@ -12,10 +13,13 @@
  *   p  answers what calls that only the loop may make return to a task
  *   q  ends;  f  fails
  * convert's `extra`: {"do": "refuse" | "unset" | "memory"}
+ * Arguments: "fail": 1, init fails; "call": 1, the task's first turn begins with a call; "tell": 1, terminate
+ * says "end" to the listener
  */
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +42,7 @@ struct serve_1 {
 	int fd;
 	int answers;
 	int stays;
+	int calls;
 };
 
 struct serve_2 {
@@ -123,6 +128,12 @@ serve(struct relw *rw, void *state)
 	struct serve_1 *s = SERVE(state);
 	char command;
 	int rc;
+	if (s->calls) {
+		struct question q = {0};
+		s->calls = 0;
+		if (relw_call(rw, "count", (uint64_t)(uintptr_t)&q) != 0)
+			return RELW_DONE;
+	}
 	do {
 		if (!s->stays) {
 			rc = relw_task_wait(rw, s->fd, EPOLLIN, -1);
@@ -185,6 +196,25 @@ code_change(struct relw *rw, const struct relw_change *change, void *old, void *
 }
 #endif
 
+#ifdef TASKER_LATER
+static int
+later(struct relw *rw, void *state)
+{
+	(void)state;
+	say(relw_listener(rw, 0), "later");
+	return RELW_DONE;
+}
+
+static void
+rebind(struct relw *rw, void *state)
+{
+	(void)state;
+	if (relw_task_start(rw, "later", NULL) <= 0)
+		abort();
+	(void)poll(NULL, 0, 50); /* its thread runs, and must not begin in the code that is left */
+}
+#endif
+
 static void
 count(struct relw *rw, void *state, const struct relw_event *event)
 {
@@ -208,6 +238,7 @@ init(struct relw *rw, void **ret_state)
 		return -ENOMEM;
 	}
 	SERVE(t)->fd = relw_listener(rw, 0);
+	SERVE(t)->calls = (int)relw_arg_int(rw, "call", 0);
 	s->task = relw_task_start(rw, "serve", t);
 	if (s->task <= 0 || relw_task_start(rw, "count", NULL) != -ENOENT) {
 		free(s);
@@ -242,6 +273,10 @@ static void
 terminate(struct relw *rw, void *state, const char *reason)
 {
 	relw_log(rw, RELW_INFO, "terminate: %s", reason);
+#ifndef TASKER_LACKS
+	if (relw_arg_int(rw, "tell", 0) != 0)
+		say(relw_listener(rw, 0), "end");
+#endif
 	free(state);
 }
 
@@ -268,6 +303,9 @@ static const struct relw_function functions[] = {
 #ifndef TASKER_LACKS
     {.name = "serve", .task = serve},
 #endif
+#ifdef TASKER_LATER
+    {.name = "later", .task = later},
+#endif
     {0},
 };
 
@@ -279,6 +317,9 @@ RELW_EXPORT const struct relw_module relw_module = {
     .handle_call = handle_call,
 #if LAYOUT == 2
     .code_change = code_change,
+#endif
+#ifdef TASKER_LATER
+    .rebind = rebind,
 #endif
     .discard = discard,
     .terminate = terminate,

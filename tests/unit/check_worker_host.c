@@ -478,6 +478,38 @@ START_TEST(close_while_code_is_loaded)
 }
 END_TEST
 
+/* The state is freed when terminate() has run: a task that ends late calls nothing any more. */
+static void *
+late_client(void *arg)
+{
+	char text[8] = "";
+	(void)arg;
+	if (recv(fake.client, text, 3, MSG_WAITALL) != 3 || strcmp(text, "end") != 0 ||
+	    send(fake.client, "c", 1, MSG_NOSIGNAL) != 1)
+		return NULL;
+	ssize_t n = recv(fake.client, text, sizeof(text) - 1, 0);
+	if (n > 0)
+		(void)!send(fake.client, "uq", 2, MSG_NOSIGNAL);
+	return n == 0 ? &host : NULL;
+}
+
+START_TEST(a_task_that_ends_late_calls_nothing)
+{
+	pthread_t t;
+	void *closed;
+	open_worker(0);
+	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i}", "tell", 1));
+	json_decref(fake_expect("ready"));
+	char c = 's';
+	ck_assert_int_eq(send(fake.client, &c, 1, MSG_NOSIGNAL), 1);
+	ck_assert_int_eq(recv(fake.client, &c, 1, 0), 1);
+	ck_assert_int_eq(pthread_create(&t, NULL, late_client, NULL), 0);
+	ck_assert_int_eq(relw_close(&host), 0);
+	pthread_join(t, &closed);
+	ck_assert_ptr_nonnull(closed);
+}
+END_TEST
+
 START_TEST(one_after_the_other)
 {
 	int before = ask(fds, "");
@@ -682,6 +714,7 @@ main(void)
 	tcase_add_test(tc, close_ends_it);
 	tcase_add_test(tc, one_that_did_not_start_tells_its_status);
 	tcase_add_loop_test(tc, close_while_code_is_loaded, 0, 2);
+	tcase_add_test(tc, a_task_that_ends_late_calls_nothing);
 	tcase_add_test(tc, one_after_the_other);
 	tcase_add_test(tc, signals_stay_the_hosts);
 	tcase_add_test(tc, blocked_sigterm_stays_the_hosts);

@@ -192,7 +192,8 @@ END_TEST
 
 START_TEST(init_fails_and_its_tasks_end)
 {
-	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i}", "fail", 1));
+	/* There is no state that a call of theirs could be handed. */
+	fake_start("tasker", fake_modules("tasker-1", "tasker", NULL), json_pack("{s:i, s:i}", "fail", 1, "call", _i));
 	json_decref(fake_expect("failed"));
 	int status = fake_exit();
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
@@ -317,6 +318,20 @@ START_TEST(purge_cancels_who_holds)
 }
 END_TEST
 
+/* The code before it has no such function.  With a task that rests, and without any. */
+START_TEST(rebind_starts_a_task_of_the_new_code)
+{
+	start(_i == 0 ? "tasker-lacks" : "tasker-1");
+	prepare(load_only(), "tasker-later");
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	char buf[8];
+	ck_assert_int_eq(recv(fake.client, buf, sizeof(buf), 0), 5);
+	ck_assert_mem_eq(buf, "later", 5);
+	json_decref(fake_finish(true));
+}
+END_TEST
+
 START_TEST(a_task_function_must_be_offered)
 {
 	start("tasker-1");
@@ -399,6 +414,28 @@ START_TEST(relupd_takes_back_what_waits_for_a_turn)
 }
 END_TEST
 
+/* Undone is what was before, and relupd waits for nobody who is not at rest: its next request may be here
+ * before the news of the word. */
+START_TEST(the_way_back_overtakes_what_waits_for_a_turn)
+{
+	start("tasker-1");
+	prepare(json_pack("[o, o]", suspended(fake_step(0, true, json_pack("[s]", "tasker"), NULL, NULL)),
+	    suspended(fake_step(1, true, json_array(), NULL, NULL))), "tasker-3");
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('s'), "s");
+	fake_bracket(1, 0);
+	json_decref(fake_expect("unrest"));
+	ck_assert_int_eq(proto_word_decide(&fake.memory.words[2], PROTO_ABORT), PROTO_ABORT);
+	fake_bracket(0, 1);
+	bracket_done(PROTO_ABORT);
+	ck_assert_str_eq(task('u'), "u");
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "1:1");
+	json_decref(fake_finish(false));
+}
+END_TEST
+
 START_TEST(relupd_goes_while_a_bracket_waits)
 {
 	start("tasker-1");
@@ -474,6 +511,18 @@ START_TEST(a_rehearsal_waits_for_the_turns)
 }
 END_TEST
 
+/* Nor is the copy made in the middle of a turn where it is asked for twice. */
+START_TEST(a_second_rehearsal_waits_too)
+{
+	start("tasker-1");
+	ck_assert_str_eq(task('s'), "s");
+	rehearse(NULL, true);
+	rehearse(NULL, false);
+	rehearsed("skipped", "1 of 1 tasks did not end their turns");
+	ck_assert_str_eq(task('u'), "u");
+}
+END_TEST
+
 START_TEST(finish_ends_a_rehearsal_that_waits)
 {
 	start("tasker-1");
@@ -483,6 +532,31 @@ START_TEST(finish_ends_a_rehearsal_that_waits)
 	ck_assert_str_eq(task('e'), "1:1");
 	ck_assert_str_eq(task('u'), "u");
 	ck_assert_str_eq(task('e'), "1:2");
+}
+END_TEST
+
+/* The script names the callback module alone; what it imports has another layout too. */
+static json_t *
+crew_steps(void)
+{
+	return json_pack("[o]", suspended(fake_step(0, true, json_pack("[s,s]", "boss", "crew"),
+	    json_pack("[o]", fake_change("boss", "up", NULL)), json_pack("[o]", fake_change("boss", "down", NULL)))));
+}
+
+START_TEST(a_task_below_what_changes_in_place_is_converted)
+{
+	fake_start("boss", fake_modules("boss-1", "boss", "crew-1", "crew", NULL), NULL);
+	json_decref(fake_expect("ready"));
+	ck_assert_str_eq(task('e'), "1:1");
+	fake_send("rehearse", json_pack("{s:i, s:i, s:b, s:o, s:o}", "operation", FAKE_OP, "deadline_ms", 60000,
+	    "always", 1, "steps", crew_steps(), "modules", fake_modules("boss-2", "boss", "crew-2", "crew", NULL)));
+	rehearsed("ok", "");
+	fake_prepare(crew_steps(), fake_modules("boss-2", "boss", "crew-2", "crew", NULL), 60000);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	bracket_done(PROTO_COMMIT);
+	ck_assert_str_eq(task('e'), "2:2");
+	json_decref(fake_finish(true));
 }
 END_TEST
 
@@ -588,23 +662,27 @@ main(void)
 	tcase_add_test(tc, each_call_has_its_thread);
 	tcase_add_loop_test(tc, a_task_ends, 0, 2);
 	tcase_add_test(tc, a_cancelled_task_ends);
-	tcase_add_test(tc, init_fails_and_its_tasks_end);
+	tcase_add_loop_test(tc, init_fails_and_its_tasks_end, 0, 2);
 	tcase_add_test(tc, a_task_that_stays_holds_no_end_up);
 	tcase_add_test(tc, a_waiting_task_takes_the_new_code);
 	tcase_add_test(tc, a_turn_stays_in_its_code_and_holds_it);
 	tcase_add_test(tc, held_code_blocks_a_third_version);
 	tcase_add_test(tc, look_tells_who_would_stay);
 	tcase_add_test(tc, purge_cancels_who_holds);
+	tcase_add_loop_test(tc, rebind_starts_a_task_of_the_new_code, 0, 2);
 	tcase_add_test(tc, a_task_function_must_be_offered);
 	tcase_add_test(tc, the_state_of_a_task_is_converted_both_ways);
 	tcase_add_loop_test(tc, failing_convert_leaves_the_task_as_it_was, 0, 3);
 	tcase_add_test(tc, an_update_waits_for_the_turn);
 	tcase_add_test(tc, relupd_takes_back_what_waits_for_a_turn);
+	tcase_add_test(tc, the_way_back_overtakes_what_waits_for_a_turn);
 	tcase_add_test(tc, relupd_goes_while_a_bracket_waits);
 	tcase_add_test(tc, finish_ends_what_waits_for_a_turn);
 	tcase_add_test(tc, the_rehearsal_converts_the_states_of_tasks);
 	tcase_add_loop_test(tc, a_rehearsal_waits_for_the_turns, 0, 2);
+	tcase_add_test(tc, a_second_rehearsal_waits_too);
 	tcase_add_test(tc, finish_ends_a_rehearsal_that_waits);
+	tcase_add_test(tc, a_task_below_what_changes_in_place_is_converted);
 	tcase_add_test(tc, a_hundred_changes_do_not_grow);
 	tcase_add_loop_test(tc, a_thread_of_the_modules_own_is_found_by_its_stack, 0, (int)NELEM(ways));
 	tcase_add_test(tc, without_foreign_threads_nothing_is_found);

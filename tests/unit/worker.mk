@@ -12,6 +12,17 @@ tests_unit_check_worker_change_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_C
 tests_unit_check_worker_change_SOURCES = tests/unit/check_worker_change.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_change_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_stress
+TESTS += tests/unit/check_worker_stress
+tests_unit_check_worker_stress_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_stress_SOURCES = tests/unit/check_worker_stress.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_stress_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+# 200 tasks, 200 changes: half a minute.
+.PHONY: check-stress-long
+check-long: check-stress-long
+check-stress-long: all tests/unit/check_worker_stress$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) RELUP_STRESS_TASKS=200 RELUP_STRESS_ROUNDS=50 tests/unit/check_worker_stress$(EXEEXT)
 check_PROGRAMS += tests/unit/check_worker_task
 TESTS += tests/unit/check_worker_task
 tests_unit_check_worker_task_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -82,3 +93,8 @@ tests_unit_check_worker_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CF
 tests_unit_check_worker_rules_SOURCES = tests/unit/check_worker_rules.c \
 	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
 tests_unit_check_worker_rules_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_stack
+TESTS += tests/unit/check_stack
+tests_unit_check_stack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_check_stack_SOURCES = tests/unit/check_stack.c
+tests_unit_check_stack_LDADD = src/stack/librelstack.la src/base/librelbase.la $(CHECK_LIBS)
