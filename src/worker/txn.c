@@ -495,7 +495,7 @@ worker_converts_in_place(const struct gen *from, const struct gen *to, const str
 enum proto_built_code
 worker_txn_in_place(struct txn *t)
 {
-	return t->in_place ? run_code_change(t, find_change(t->changes, t->to->table.e[0].obj->module)) : PROTO_OK;
+	return t->in_place ? run_code_change(t, t->change) : PROTO_OK;
 }
 
 enum proto_built_code
