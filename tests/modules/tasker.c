@@ -245,8 +245,12 @@ init(struct relw *rw, void **ret_state)
 		return relw_refuse(rw, "cannot start the task");
 	}
 #endif
+	if (relw_arg_int(rw, "fail", 0) != 0) {
+		free(s);
+		return relw_refuse(rw, "told to fail");
+	}
 	*ret_state = s;
-	return relw_arg_int(rw, "fail", 0) != 0 ? relw_refuse(rw, "told to fail") : 0;
+	return 0;
 }
 
 static int

@@ -85,6 +85,15 @@ init(struct relw *rw, void **ret_state)
 	return 0;
 }
 
+/* Its thread has ended by a byte, or there was none. */
+static void
+terminate(struct relw *rw, void *state, const char *reason)
+{
+	(void)rw;
+	(void)reason;
+	free(state);
+}
+
 RELW_STATE(state, struct state);
 static const struct relw_state_type types[] = {{.name = "state", .version = 1}, {0}};
 static const struct relw_function functions[] = {{.name = "on_byte", .event = on_byte}, {0}};
@@ -94,4 +103,5 @@ RELW_EXPORT const struct relw_module relw_module = {
     .state_types = types,
     .functions = functions,
     .init = init,
+    .terminate = terminate,
 };
