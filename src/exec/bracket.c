@@ -149,20 +149,33 @@ leave_out_the_busy(struct exec *x)
 			answered(x, &x->workers[i]);
 }
 
+/* The value that stands. */
+static enum proto_word_value
+set_words(struct exec *x, enum proto_word_value v)
+{
+	if (!step_of(x)->barrier_worker)
+		return proto_word_decide(exec_word(x, x->step, x->undoing, 0), v);
+	for (size_t i = 0; i < x->count; i++)
+		if (takes_part(x, &x->workers[i]))
+			proto_word_decide(exec_word(x, x->step, x->undoing, i), v);
+	return v;
+}
+
+void
+exec_bracket_release(struct exec *x)
+{
+	if (x->undoing)
+		return;
+	(void)set_words(x, PROTO_ABORT);
+	wake_all(x);
+}
+
 static void
 decide(struct exec *x, enum proto_word_value v)
 {
-	const struct exec_step *st = step_of(x);
 	if (FAULT(EXEC_DECIDE))
 		exec_say(x, "warning", "fault point at the decision");
-	enum proto_word_value stands = v;
-	if (st->barrier_worker) {
-		for (size_t i = 0; i < x->count; i++)
-			if (takes_part(x, &x->workers[i]))
-				proto_word_decide(exec_word(x, x->step, x->undoing, i), v);
-	} else {
-		stands = proto_word_decide(exec_word(x, x->step, x->undoing, 0), v);
-	}
+	enum proto_word_value stands = set_words(x, v);
 	if (FAULT(EXEC_DECIDED))
 		exec_say(x, "warning", "fault point after the decision");
 	wake_all(x);

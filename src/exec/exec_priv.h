@@ -80,6 +80,8 @@ bool exec_bracket_begin(struct exec *x); /* false: the step concerns nobody */
 void exec_bracket_frame(struct exec *x, size_t worker, const struct proto_frame *f);
 void exec_bracket_gone(struct exec *x, size_t worker, bool fault, const char *how);
 void exec_bracket_timer(struct exec *x);
+/* Forward: the bracket is over, and nobody stands still for what is still to be found out. */
+void exec_bracket_release(struct exec *x);
 /* Its answer may be lost: it stands where it says. */
 void exec_bracket_reconnected(struct exec *x, size_t worker, const json_t *state);
 /* SIGKILL and a start by the map, for a worker that cannot go back live. */

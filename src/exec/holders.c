@@ -12,6 +12,7 @@
 
 #include "exec/exec_priv.h"
 
+#define LISTED_MAX  1000            /* in a result, which the journal keeps */
 #define CANCEL_WAIT (2 * DUR_S)    /* one that is cancelled has closed what it holds */
 #define ANSWER_WAIT (5 * DUR_S)    /* and a loop that serves answers */
 
@@ -23,6 +24,8 @@ add_all(json_t *to, const struct exec_worker *w, const json_t *list)
 	size_t i;
 	json_t *h;
 	json_array_foreach (list, i, h) {
+		if (json_array_size(to) >= LISTED_MAX)
+			return;
 		json_t *copy = json_copy(h);
 		if (copy != NULL && json_object_set_new(copy, "worker", json_string(w->name)) == 0)
 			(void)json_object_set_new(copy, "pid", json_integer(w->pid));
@@ -221,8 +224,10 @@ purge(struct exec *x, bool after)
 		struct exec_worker *w = &x->workers[i];
 		if (!w->alive || !(after ? w->doomed : w->blocked))
 			continue;
-		send(x, w, json_pack("{s:s, s:I}", "what", "purge", "wait_ms", (json_int_t)(CANCEL_WAIT / DUR_MS)),
-		    CANCEL_WAIT);
+		bool brutal;
+		json_t *modules = after ? NULL : loaded_modules(x, i, &brutal);
+		send(x, w, !after && modules == NULL ? NULL : json_pack("{s:s, s:I, s:o*}", "what", "purge", "wait_ms",
+		    (json_int_t)(CANCEL_WAIT / DUR_MS), "modules", modules), CANCEL_WAIT);
 		n++;
 	}
 	if (n == 0)
@@ -337,7 +342,8 @@ void
 exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err)
 {
 	char who[512], text[sizeof(err->text)];
-	if (json_array_size(w->unrest) == 0) { /* its loop does not come to speak */
+	if (json_array_size(w->unrest) == 0 && !x->undoing) { /* its loop does not come to speak */
+		exec_bracket_release(x);
 		json_t *seen = x->ops->stand(x->ctx, w);
 		exec_unrest(w, NULL);
 		add_all(w->unrest, w, seen);

@@ -29,7 +29,7 @@
  *                     who keeps an old version that is in their way, and (leave) which tasks stay in the
  *                     current one, though asked to end their turns, for wait_ms
  *            purge:   {cancelled:[HOLDER…], holders:[HOLDER…]}: tasks that hold old code are cancelled, and
- *                     those that still hold it after wait_ms
+ *                     who is still in it after wait_ms; with `modules`, what keeps those from being loaded
  *  stop     {reason}                            terminate in order, exit 0
  * Messages worker → daemon
  *  hello    {worker, pid, abi, root, job:null|JOB, operation:null|{operation, steps:[{step, state}…]}}

@@ -304,8 +304,10 @@ worker_bracket_tick(struct worker *w, mono_ns_t now)
 	for (const struct task *t = w->tasks.list; list != NULL && t != NULL; t = t->next)
 		if (atomic_load(&t->pin) != NULL) {
 			json_t *h = worker_holder_json(w, t);
-			if (h != NULL)
+			if (h != NULL && json_array_size(list) < WORKER_LISTED)
 				(void)json_array_append_new(list, h);
+			else
+				json_decref(h);
 		}
 	worker_link_send(w, "unrest", json_pack("{s:I, s:I, s:o}", "operation",
 	    (json_int_t)d->request.operation, "step", (json_int_t)d->request.step, "holders", list));

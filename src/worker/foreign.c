@@ -18,6 +18,8 @@
 #include "stack/stack.h"
 #include "worker/worker_priv.h"
 
+#define LOOKS 5 /* where threads begin all the time nobody knows what they are in */
+
 struct look {
 	struct stack_range *ranges;   /* of objects that may go; owned */
 	const struct object **objects;
@@ -160,11 +162,27 @@ collect(const struct look *l, struct foreign_list *ret)
 	return 0;
 }
 
-int
-worker_foreign_find(struct worker *w, struct foreign_list *ret)
+/* Did a thread begin meanwhile?  It may have been started by one that was looked at before. */
+static bool
+others_began(struct worker *w, const struct look *l)
+{
+	struct look now = {0};
+	bool others = find_threads(w, &now) != 0;
+	for (size_t i = 0; i < now.count && !others; i++) {
+		size_t k = 0;
+		while (k < l->count && l->tids[k] != now.tids[i])
+			k++;
+		others = k == l->count;
+	}
+	free(now.tids);
+	return others;
+}
+
+/* 1: to be looked at anew. */
+static int
+look_once(struct worker *w, struct foreign_list *ret)
 {
 	struct look l = {0};
-	*ret = (struct foreign_list){0};
 	int rc = find_ranges(w, &l);
 	if (rc == 0 && l.range_count > 0)
 		rc = find_threads(w, &l);
@@ -174,7 +192,7 @@ worker_foreign_find(struct worker *w, struct foreign_list *ret)
 		if (shared != MAP_FAILED) {
 			l.seen = shared;
 			look_at_all(&l);
-			rc = collect(&l, ret);
+			rc = others_began(w, &l) ? 1 : collect(&l, ret);
 			munmap(shared, size);
 		} else {
 			rc = -1;
@@ -184,6 +202,16 @@ worker_foreign_find(struct worker *w, struct foreign_list *ret)
 	free(l.objects);
 	free(l.tids);
 	return rc;
+}
+
+int
+worker_foreign_find(struct worker *w, struct foreign_list *ret)
+{
+	int rc = 1;
+	*ret = (struct foreign_list){0};
+	for (int i = 0; i < LOOKS && rc > 0; i++)
+		rc = look_once(w, ret);
+	return rc == 0 ? 0 : -1;
 }
 
 void

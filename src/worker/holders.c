@@ -53,10 +53,13 @@ object_holder(const struct object *o, const char *reason)
 	    "what", "unmappable", "hint", reason);
 }
 
-static int
+static void
 append(json_t *list, json_t *o)
 {
-	return o != NULL ? json_array_append_new(list, o) : 0;
+	if (json_array_size(list) >= WORKER_LISTED)
+		json_decref(o);
+	else if (o != NULL)
+		(void)json_array_append_new(list, o); /* best effort: a list that finds no memory is shorter */
 }
 
 static bool
@@ -66,14 +69,16 @@ holds_old_code(const struct worker *w, const struct task *t)
 	return g != NULL && g != w->gen;
 }
 
-/* The tasks whose turns pin old code, and the old versions that no purge can take away.  `all`: tasks in
- * what is current too. */
+/* Where they could not be found, somebody may be in any. */
 static void
 add_foreign(struct worker *w, json_t *list)
 {
+	static const struct foreign anybody = {.unknown = true};
 	struct foreign_list f;
-	if (worker_foreign_find(w, &f) != 0)
-		f = (struct foreign_list){0};
+	bool known = worker_foreign_find(w, &f) == 0;
+	for (const struct object *o = w->objects; o != NULL && !known; o = o->next)
+		if (!o->mark)
+			append(list, worker_foreign_json(&anybody, o));
 	for (size_t i = 0; i < f.n; i++)
 		for (const struct object *o = w->objects; o != NULL; o = o->next)
 			if (!o->mark && (f.v[i].object == o || f.v[i].unknown))
@@ -89,20 +94,29 @@ add_kept(const struct worker *w, json_t *list)
 			append(list, worker_kept_json(o, sig));
 }
 
+/* The threads that are in old code: turns of tasks, and others.  `all`: in what is current too. */
 static json_t *
-list_holders(struct worker *w, bool all)
+list_running(struct worker *w, bool all)
 {
 	json_t *list = json_array();
 	worker_purge_mark_all(w, false);
 	for (size_t i = 0; i < w->gen->table.n && !all; i++)
 		w->gen->table.e[i].obj->mark = true;
-	if (list != NULL) {
+	if (list != NULL)
 		add_foreign(w, list);
-		add_kept(w, list);
-	}
 	for (const struct task *t = w->tasks.list; list != NULL && t != NULL; t = t->next)
 		if (all || holds_old_code(w, t))
 			append(list, worker_holder_json(w, t));
+	return list;
+}
+
+/* And what else keeps it mapped. */
+static json_t *
+list_holders(struct worker *w, bool all)
+{
+	json_t *list = list_running(w, all);
+	if (list != NULL)
+		add_kept(w, list);
 	for (const struct object *o = w->objects; list != NULL && o != NULL; o = o->next)
 		if (o->stays != NULL)
 			append(list, object_holder(o, o->stays));
@@ -237,11 +251,13 @@ nobody_holds(const struct worker *w, const struct ask *a)
 	return true;
 }
 
+/* Of modules that are to make room, whatever holds them; else who is in old code. */
 static json_t *
 purge_answer(struct worker *w, const struct ask *a)
 {
+	const json_t *modules = json_object_get(a->body, "modules");
 	return json_pack("{s:O, s:o}", "cancelled", json_object_get(a->body, "cancelled"), "holders",
-	    list_holders(w, false));
+	    modules != NULL ? blocking(w, modules) : list_running(w, false));
 }
 
 /* ------------------------------------------------------------------ questions and answers */

@@ -270,7 +270,8 @@ start(struct worker *w, json_t *body)
 
 /* ------------------------------------------------------------------ tasks rest first
  * A copy has one thread: what another one held, a lock or half a list, nobody sets free there.  Where no
- * state changes the copy only loads code, which the C library guards by itself. */
+ * state changes the copy does little but load code, which the C library guards by itself: it is made all the
+ * same when the time is over. */
 static bool
 changes_states(const json_t *body)
 {
@@ -286,7 +287,7 @@ void
 worker_rehearse(struct worker *w, struct proto_packet *p)
 {
 	worker_rehearse_forget(w); /* who asks anew waits for no other */
-	if (changes_states(p->body) && !worker_tasks_rest(w)) {
+	if (!worker_tasks_rest(w)) {
 		w->rest_body = json_incref(p->body);
 		w->rest_by = rel_mono_now() + REST_WAIT;
 		return;
@@ -311,7 +312,7 @@ worker_rehearse_resume(struct worker *w)
 	if (w->rest_body == NULL)
 		return;
 	json_t *body = json_incref(w->rest_body);
-	if (worker_tasks_rest(w)) {
+	if (worker_tasks_rest(w) || (w->rest_by <= rel_mono_now() && !changes_states(body))) {
 		start(w, body);
 		worker_rehearse_forget(w);
 	} else if (w->rest_by <= rel_mono_now()) {

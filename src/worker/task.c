@@ -140,6 +140,8 @@ run(void *arg)
 }
 
 /* ------------------------------------------------------------------ start and end (loop) */
+static void reap_ended(struct worker *w);
+
 /* A signal for the process is the loop's; what a thread's own fault raises is the thread's. */
 static void
 block_signals(sigset_t *before)
@@ -184,6 +186,8 @@ worker_task_start(struct worker *w, const char *module, const char *function, vo
 	int rc = function != NULL ? worker_slot_find(w, module, function, true, &slot) : -ENOENT;
 	if (rc != 0)
 		return rc;
+	if (ts->count >= WORKER_TASKS)
+		reap_ended(w);
 	if (ts->count >= WORKER_TASKS)
 		return -EAGAIN;
 	struct task *t = calloc(1, sizeof(*t));

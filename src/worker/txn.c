@@ -155,6 +155,32 @@ check_slots(const struct worker *w, const struct gen *to, struct fail *f)
 	return PROTO_OK;
 }
 
+/* A task's state has a type in both versions, or in none: else nobody knows whether it fits. */
+static enum proto_built_code
+check_task_types(const struct worker *w, const struct gen *from, const struct gen *to, struct fail *f)
+{
+	for (uint32_t i = 0; i < w->slot_count; i++) {
+		const struct slot_name *s = &w->slots[i];
+		const struct object *was = object_in(from, s->module), *is = object_in(to, s->module);
+		if (!s->task || s->used == 0 || was == NULL || is == NULL || was == is ||
+		    (worker_state_type(was->table, s->function) == NULL) ==
+			(worker_state_type(is->table, s->function) == NULL))
+			continue;
+		fail(f, PROTO_REFUSED, s->module, "%u tasks run function '%s' of module %s, whose state type of that name %s "
+		    "declares, and %s does not", s->used, s->function, s->module,
+		    worker_state_type(is->table, s->function) != NULL ? is->table->vsn : was->table->vsn,
+		    worker_state_type(is->table, s->function) != NULL ? was->table->vsn : is->table->vsn);
+		return hint(f, "declare it in both versions, or give the function of the new layout another name");
+	}
+	return PROTO_OK;
+}
+
+static enum proto_built_code
+check_registered(const struct worker *w, const struct gen *from, const struct gen *to, struct fail *f)
+{
+	return check_task_types(w, from, to, f) != PROTO_OK ? f->code : check_slots(w, to, f);
+}
+
 enum proto_built_code
 worker_step_check(const struct worker *w, const struct gen *from, const struct gen *to,
     const struct changes *changes, struct fail *f)
@@ -170,7 +196,7 @@ worker_step_check(const struct worker *w, const struct gen *from, const struct g
 			find_change(changes, root), root, f) != PROTO_OK)
 			return f->code;
 	}
-	return check_slots(w, to, f);
+	return check_registered(w, from, to, f);
 }
 
 /* ------------------------------------------------------------------ build */
@@ -504,7 +530,7 @@ worker_txn_build(struct txn *t)
 	t->fds = t->timers = -1;
 	t->state = t->from->state;
 	/* What prepare has checked stands, but registrations have come since. */
-	if ((t->checked ? check_slots(t->w, t->to, &t->fail)
+	if ((t->checked ? check_registered(t->w, t->from, t->to, &t->fail)
 			: worker_step_check(t->w, t->from, t->to, t->changes, &t->fail)) != PROTO_OK)
 		return t->fail.code;
 	const struct change *c = find_change(t->changes, t->to->table.e[0].obj->module);

@@ -28,6 +28,7 @@
 #define WORKER_TOMB_BYTES ((size_t)1 << 30) /* all of them together */
 #define WORKER_TASKS    16384 /* at once */
 #define WORKER_TASKS_END (2 * DUR_S) /* of a worker that ends: tasks have ended by then */
+#define WORKER_LISTED   500 /* holders in one list: a worker may have thousands of tasks */
 #define WORKER_MODULES  256  /* modules one worker may use */
 #define WORKER_STEPS    1024 /* steps of one operation: hello names each of them */
 #define WORKER_NEVER    INT64_MAX

@@ -63,6 +63,7 @@ check_LTLIBRARIES += \
 	tests/modules/tasker-3.la \
 	tests/modules/tasker-4.la \
 	tests/modules/tasker-lacks.la \
+	tests/modules/tasker-untyped.la \
 	tests/modules/tasker-later.la \
 	tests/modules/threader-1.la \
 	tests/modules/threader-2.la \
@@ -197,6 +198,9 @@ tests_modules_tasker_3_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_4_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_4_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=4
 tests_modules_tasker_4_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_tasker_untyped_la_SOURCES = tests/modules/tasker.c
+tests_modules_tasker_untyped_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_UNTYPED
+tests_modules_tasker_untyped_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_tasker_lacks_la_SOURCES = tests/modules/tasker.c
 tests_modules_tasker_lacks_la_CPPFLAGS = $(AM_CPPFLAGS) -DTASKER=3 -DTASKER_LACKS
 tests_modules_tasker_lacks_la_LDFLAGS = $(test_module_ldflags)

@@ -4,6 +4,7 @@
  *   TASKER 2        layout 2 of both, made by code_change and convert
  *   TASKER 3, 4     layout 1: to be loaded over 1, and over each other
  *   TASKER_LACKS    without task function "serve"
+ *   TASKER_UNTYPED  without a type for its state
  *   TASKER_LATER    its rebind starts a task "later", which says "later" to the listener and ends
  * The task obeys each byte that it reads:
  *   e  answers "VSN:n", n counting its answers, "!" appended where its turn was told that it is due
@@ -149,7 +150,7 @@ serve(struct relw *rw, void *state)
 	return rc;
 }
 
-static void
+__attribute__((unused)) static void
 discard_serve(struct relw *rw, void *part)
 {
 	(void)rw;
@@ -292,7 +293,7 @@ RELW_STATE(serve, struct serve_1);
 #endif
 static const struct relw_state_type types[] = {
     {.name = "state", .version = LAYOUT},
-#ifndef TASKER_LACKS
+#if !defined(TASKER_LACKS) && !defined(TASKER_UNTYPED)
     {.name = "serve",
 	.version = LAYOUT,
 	.discard = discard_serve,

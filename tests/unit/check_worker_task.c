@@ -342,6 +342,22 @@ START_TEST(a_task_function_must_be_offered)
 }
 END_TEST
 
+START_TEST(the_type_of_a_tasks_state_must_stay)
+{
+	start("tasker-1");
+	fake_prepare(load_only(), fake_modules("tasker-untyped", "tasker", NULL), 60000);
+	json_t *p = fake_prepared(false);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(p, "text")),
+	    "function 'serve' of module tasker, whose state type of that name 1 declares, and 3 does not"));
+	json_decref(p);
+	json_decref(fake_finish(false));
+	tell_task('q'); /* without a task nothing is in the way */
+	while (tasks() > 0)
+		continue;
+	prepare(load_only(), "tasker-untyped");
+}
+END_TEST
+
 /* ------------------------------------------------------------------ update */
 START_TEST(the_state_of_a_task_is_converted_both_ways)
 {
@@ -671,6 +687,7 @@ main(void)
 	tcase_add_test(tc, purge_cancels_who_holds);
 	tcase_add_loop_test(tc, rebind_starts_a_task_of_the_new_code, 0, 2);
 	tcase_add_test(tc, a_task_function_must_be_offered);
+	tcase_add_test(tc, the_type_of_a_tasks_state_must_stay);
 	tcase_add_test(tc, the_state_of_a_task_is_converted_both_ways);
 	tcase_add_loop_test(tc, failing_convert_leaves_the_task_as_it_was, 0, 3);
 	tcase_add_test(tc, an_update_waits_for_the_turn);
