@@ -96,7 +96,7 @@ static const struct {
     {"rpath", "elf_runpath", "has a search path for libraries"},
     {"textrel", "elf_text_relocation", "has relocations in its code"},
     {"exec-stack", "elf_executable_stack", "wants an executable stack"},
-    {"by-path", "elf_private_library", "libnameless.so, by its path"},
+    {"by-path", "elf_private_library", ", by its path: a second version"},
     {"private", "bad_object", "libother.so.1: cannot open shared object file"},
     {"missing", "bad_object", "undefined symbol: loader_nowhere"},
 };
