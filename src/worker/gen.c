@@ -239,6 +239,12 @@ free_unpinned(struct worker *w)
 }
 
 void
+worker_gen_drop(struct worker *w)
+{
+	(void)free_unpinned(w);
+}
+
+void
 worker_gen_sweep(struct worker *w)
 {
 	if (free_unpinned(w))

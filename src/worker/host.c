@@ -81,6 +81,7 @@ fini(struct worker *w)
 	worker_asks_drop(w);
 	worker_op_end(w, false, NULL);
 	worker_trash_flush(w);
+	worker_gen_drop(w);
 	worker_gen_free(&w->gen);
 	worker_purge_mark_all(w, false);
 	(void)worker_purge_sweep(w, NULL);

@@ -506,6 +506,7 @@ int worker_gen_index(const struct gen *g, const char *module); /* -1: not in it 
 bool worker_gen_offers(const struct gen *g, uint32_t slot);
 void worker_gen_retire(struct worker *w, struct gen **g); /* freed when no turn pins it */
 void worker_gen_sweep(struct worker *w);
+void worker_gen_drop(struct worker *w); /* the same at the end, when there are no tasks */
 const struct relw_state_type *worker_state_type(const struct relw_module *m, const char *name);
 /* The slot of a function of a module; -ENOENT where the current generation offers none. */
 int worker_slot_find(struct worker *w, const char *module, const char *function, bool task, uint32_t *ret);
