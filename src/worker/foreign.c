@@ -3,6 +3,9 @@
  * their stacks are looked at before anything is unmapped.  One that waits in the kernel is looked at as
  * it is; one that runs has to be stopped for it, which a thread cannot do to its own process: a forked
  * copy does it by ptrace.  Who cannot be looked at is taken for one that holds everything.
+ *
+ * What is not found: a thread that has not begun, where what it is to run stands on the heap alone (glibc's
+ * own threads have it on their stacks), and a pointer that nobody follows yet.
  */
 #include "config.h"
 

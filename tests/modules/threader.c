@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@
 #define VSN	STR(THREADER)
 
 struct state {
-	_Atomic bool ends;
+	_Atomic bool begun, ends;
 	int pipe[2];
 	pthread_t thread;
 };
@@ -36,6 +37,7 @@ thread_waits(void *arg)
 {
 	struct state *s = arg;
 	struct pollfd p = {.fd = s->pipe[0], .events = POLLIN};
+	atomic_store(&s->begun, true);
 	while (!atomic_load(&s->ends))
 		(void)poll(&p, 1, -1);
 	return NULL;
@@ -45,6 +47,7 @@ __attribute__((noinline)) static void *
 thread_spins(void *arg)
 {
 	struct state *s = arg;
+	atomic_store(&s->begun, true);
 	while (!atomic_load(&s->ends))
 		continue;
 	return NULL;
@@ -56,7 +59,10 @@ start(struct relw *rw, struct state *s)
 	const char *how = relw_arg_text(rw, "thread", "");
 	if (how[0] == '\0')
 		return 0;
-	return pthread_create(&s->thread, NULL, strcmp(how, "spins") == 0 ? thread_spins : thread_waits, s);
+	int rc = pthread_create(&s->thread, NULL, strcmp(how, "spins") == 0 ? thread_spins : thread_waits, s);
+	while (rc == 0 && !atomic_load(&s->begun))
+		sched_yield(); /* before that a sanitizer alone knows what it will run */
+	return rc;
 }
 
 static void
