@@ -139,8 +139,9 @@ static void
 tell_failure(struct bracket *b, const struct fail *f)
 {
 	b->reply.code = (uint8_t)f->code;
-	memcpy(b->reply.module, f->module, sizeof(f->module));
-	memcpy(b->reply.text, f->text, sizeof(f->text));
+	/* As far as they go: what lies behind them on the stack is nobody's business. */
+	snprintf(b->reply.module, sizeof(b->reply.module), "%s", f->module);
+	snprintf(b->reply.text, sizeof(b->reply.text), "%s", f->text);
 }
 
 /* Only the one that completes the group has news for relupd; see struct proto_word. */
