@@ -3,27 +3,22 @@
  */
 #include "config.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-#include "elf/elf.h"
 #include "ctl/ctl_client.h"
+#include "ctl/ctl_object.h"
 #include "ctl/ctl_table.h"
 
-/* Where the module's file can be read: objects/ of the root that relctl was told. */
 static void
 name_function(const struct ctl *c, json_t *h)
 {
-	const char *digest = json_string_value(json_object_get(h, "digest"));
 	const json_t *offset = json_object_get(h, "offset");
-	struct elf_module *m;
-	struct rel_err err = REL_ERR_INIT;
-	char path[4096];
-	if (c->socket != NULL || digest == NULL || !rel_digest_ok(digest) || !json_is_integer(offset) ||
-	    (size_t)snprintf(path, sizeof(path), "%s/objects/%s.so", c->root, digest) >= sizeof(path) ||
-	    elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+	if (!json_is_integer(offset))
 		return;
-	const char *function = elf_function_at(m, (uint64_t)json_integer_value(offset));
+	struct elf_module *m = ctl_object_open(c, json_string_value(json_object_get(h, "digest")));
+	if (m == NULL)
+		return;
+	const char *function = elf_module_function_at(m, (uint64_t)json_integer_value(offset));
 	if (function != NULL)
 		(void)json_object_set_new(h, "function", json_string(function));
 	elf_module_close(&m);

@@ -4,13 +4,12 @@
  */
 #include "config.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "ctl/ctl_object.h"
 #include "ctl/ctl_rehearse.h"
 #include "ctl/ctl_table.h"
-#include "elf/elf.h"
 #include "proto/proto.h"
 
 static const char *
@@ -20,23 +19,11 @@ text_of(const json_t *o, const char *key)
 	return s != NULL ? s : "";
 }
 
-static bool
-digest_ok(const char *digest)
-{
-	return strlen(digest) == REL_DIGEST_LEN && strspn(digest, "0123456789abcdef") == REL_DIGEST_LEN;
-}
-
 static void
 name_place(const struct ctl *c, json_t *at)
 {
-	char path[4200];
-	struct rel_err err = REL_ERR_INIT;
-	struct elf_module *m;
-	const char *digest = text_of(at, "digest");
-	if (at == NULL || c->socket != NULL || !digest_ok(digest))
-		return;
-	snprintf(path, sizeof(path), "%s/objects/%s.so", c->root, digest);
-	if (elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+	struct elf_module *m = ctl_object_open(c, json_string_value(json_object_get(at, "digest")));
+	if (m == NULL)
 		return; /* the place is told as a number all the same */
 	const char *name = elf_module_function_at(m, (uint64_t)json_integer_value(json_object_get(at, "offset")));
 	if (name != NULL)

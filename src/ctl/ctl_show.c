@@ -11,7 +11,7 @@
 
 #include "ctl/ctl_client.h"
 #include "ctl/ctl_table.h"
-#include "elf/elf.h"
+#include "ctl/ctl_object.h"
 #include "proto/proto.h"
 
 enum { O_OUT = 1 };
@@ -252,13 +252,8 @@ print_instruction(FILE *f, size_t i, const json_t *in)
 static bool
 converts_in_place(const struct ctl *c, const json_t *change)
 {
-	const char *digest = text_of(change, "digest");
-	struct elf_module *m;
-	struct rel_err err = REL_ERR_INIT;
-	char path[4096];
-	if (c->socket != NULL || digest == NULL || !rel_digest_ok(digest) ||
-	    (size_t)snprintf(path, sizeof(path), "%s/objects/%s.so", c->root, digest) >= sizeof(path) ||
-	    elf_module_open(AT_FDCWD, path, path, &m, &err) != 0)
+	struct elf_module *m = ctl_object_open(c, text_of(change, "digest"));
+	if (m == NULL)
 		return false;
 	const struct elf_table *t = elf_module_table(m);
 	bool in_place = t->state == ELF_TABLE_READ && (t->flags & ELF_FLAG_IN_PLACE) != 0;

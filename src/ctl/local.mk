@@ -9,6 +9,7 @@ relctl_SOURCES = \
 	src/ctl/ctl_holders.c \
 	src/ctl/ctl_main.c \
 	src/ctl/ctl_near.c \
+	src/ctl/ctl_object.c src/ctl/ctl_object.h \
 	src/ctl/ctl_online.c \
 	src/ctl/ctl_print.c \
 	src/ctl/ctl_rehearse.c src/ctl/ctl_rehearse.h \

@@ -246,8 +246,6 @@ const struct elf_facts *elf_module_facts(const struct elf_module *m);
  * name is fit for a terminal, and the module's. */
 const char *elf_module_function_at(const struct elf_module *m, uint64_t at);
 const struct elf_table *elf_module_table(const struct elf_module *m);
-/* The function that holds an address of the file; NULL: none is known to, as in a stripped file. */
-const char *elf_function_at(const struct elf_module *m, uint64_t address);
 
 /* The layout of the C type behind state type `type` in its version `version`.  That there is none,
  * or no debug information, is in the result and no error; an error is memory or a bound.  Asked

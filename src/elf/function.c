@@ -9,7 +9,7 @@
 #include "elf/elf_priv.h"
 
 const char *
-elf_function_at(const struct elf_module *m, uint64_t address)
+elf_module_function_at(const struct elf_module *m, uint64_t address)
 {
 	const char *best = NULL;
 	uint64_t size = UINT64_MAX; /* of nested ones the smallest */

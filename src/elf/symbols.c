@@ -335,19 +335,3 @@ elf_symbols_read(struct elf_module *m, struct rel_err *err)
 	measure_writable(m);
 	return 0;
 }
-
-const char *
-elf_module_function_at(const struct elf_module *m, uint64_t at)
-{
-	MUST_OBJ(m, ELF_MAGIC);
-	for (size_t i = 0; i < m->symtab.count; i++) {
-		Elf64_Sym s = elf_symbol_get(&m->symtab, i);
-		if (ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_shndx == SHN_UNDEF || at < s.st_value ||
-		    at - s.st_value >= s.st_size)
-			continue;
-		const char *name = elf_symbol_name(&m->symtab, &s);
-		if (name != NULL && name[0] != '\0')
-			return elf_text_copy(m->arena, name);
-	}
-	return NULL;
-}

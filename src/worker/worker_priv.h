@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The worker runtime's own structures.  One `struct worker` a process (a host may run one after
- * the other); everything hangs on it, nothing is global.  Loop thread only, but for worker_load(),
+ * the other); everything hangs on it; global are only what a signal handler (fault.c) and a
+ * task's own thread (task.c) find it by.  Loop thread only, but for worker_op_load(),
  * which prepare runs on a thread of its own.
  *
  * Tasks are threads too: they run module code, and share with the loop what struct tasks says.
@@ -482,7 +483,7 @@ void worker_timer_run(struct worker *w);
 struct object *worker_object_open(const struct modrec *m, struct rel_err *err);
 void worker_object_free(struct object **o);
 
-/* table.c: worker_load() fills every step's table; worker_table_start() a first one. */
+/* table.c: worker_op_load() fills every step's table. */
 struct loader {
 	const struct modrec *modules;
 	size_t module_count;
