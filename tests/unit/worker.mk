@@ -21,7 +21,7 @@ tests_unit_check_worker_stress_LDADD = src/proto/librelproto.la src/base/librelb
 # 200 tasks, 200 changes: half a minute.
 .PHONY: check-stress-long
 check-long: check-stress-long
-check-stress-long: all tests/unit/check_worker_stress$(EXEEXT)
+check-stress-long: all tests/unit/check_worker_stress$(EXEEXT) $(check_LTLIBRARIES)
 	$(AM_TESTS_ENVIRONMENT) RELUP_STRESS_TASKS=200 RELUP_STRESS_ROUNDS=50 tests/unit/check_worker_stress$(EXEEXT)
 check_PROGRAMS += tests/unit/check_worker_task
 TESTS += tests/unit/check_worker_task
