@@ -94,15 +94,23 @@ said_of(const struct sup_worker *w, const char *digest, json_t **ret_module)
 	return NULL;
 }
 
+/* When it was asked first of what it has not answered yet. */
+static json_t *
+silent_since(const struct sup_worker *w)
+{
+	char at[32];
+	return w->asked != 0 ? json_string(rel_wall_print(w->asked, at, sizeof(at))) : json_null();
+}
+
 static json_t *
 holder(const struct sup_worker *w, const struct view *v, pid_t tid, const struct stack_find *find)
 {
 	json_t *module;
 	const char *digest = v->objects[find->range].digest;
 	const json_t *said = said_of(w, digest, &module);
-	return json_pack("{s:O?, s:O?, s:O?, s:s, s:n, s:i, s:n, s:n, s:s, s:I, s:s}", "module", module, "vsn",
+	return json_pack("{s:O?, s:O?, s:O?, s:s, s:n, s:i, s:n, s:o, s:s, s:I, s:s}", "module", module, "vsn",
 	    json_object_get(said, "vsn"), "version", json_object_get(said, "version"), "digest", digest, "task",
-	    "thread", (int)tid, "function", "since", "what", "stack", "offset",
+	    "thread", (int)tid, "function", "since", tid == w->pid ? silent_since(w) : json_null(), "what", "stack", "offset",
 	    (json_int_t)(find->at - v->ranges[find->range].lo), "hint",
 	    tid == w->pid ? "the worker does not answer: its loop is here" : "seen from outside");
 }
@@ -111,8 +119,8 @@ holder(const struct sup_worker *w, const struct view *v, pid_t tid, const struct
 static json_t *
 unknown(const struct sup_worker *w, const char *why)
 {
-	return json_pack("{s:n, s:n, s:n, s:n, s:n, s:i, s:n, s:n, s:s, s:s}", "module", "vsn", "version", "digest",
-	    "task", "thread", (int)w->pid, "function", "since", "what", "unknown", "hint", why);
+	return json_pack("{s:n, s:n, s:n, s:n, s:n, s:i, s:n, s:o, s:s, s:s}", "module", "vsn", "version", "digest",
+	    "task", "thread", (int)w->pid, "function", "since", silent_since(w), "what", "unknown", "hint", why);
 }
 
 json_t *

@@ -423,6 +423,7 @@ on_message(struct conn *c, struct proto_packet *p)
 			on_hello(c, p);
 		return;
 	}
+	w->asked = 0;
 	if (p->frame) {
 		op_packet(d, w, p);
 	} else if (strcmp(p->name, "ready") == 0) {
@@ -610,6 +611,8 @@ wire_send_json(struct sup_worker *w, const char *name, json_t *body, const int *
 		json_decref(body);
 		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is not connected", w->name);
 	}
+	if (w->asked == 0)
+		w->asked = rel_wall_now();
 	if (c->out != NULL)
 		return queue_json(c, name, body, fds, n, err);
 	if (proto_send_json(c->fd, name, json_incref(body), fds, n, err) == 0) {
@@ -630,6 +633,8 @@ wire_send_frame(struct sup_worker *w, const struct proto_frame *f, struct rel_er
 	struct conn *c = w->conn;
 	if (c == NULL)
 		return rel_err_set(err, REL_E_WORKER_SILENT, "%s is not connected", w->name);
+	if (w->asked == 0 && f->kind == PROTO_BRACKET) /* to the others nothing is said */
+		w->asked = rel_wall_now();
 	if (c->out == NULL) {
 		if (proto_send_frame(c->fd, f, err) == 0)
 			return 0;

@@ -33,7 +33,7 @@ add_all(json_t *to, const struct exec_worker *w, const json_t *list)
 	}
 }
 
-/* "hello/listener/0: task serve/3 (thread 4711) in listener 0.1.0, since …", and how many more. */
+/* "hello/listener/0: task serve/3 (thread 4711) in listener 0.1.0, in its turn since …", and how many more. */
 static void
 describe(const json_t *list, char *buf, size_t size)
 {
@@ -56,7 +56,7 @@ describe(const json_t *list, char *buf, size_t size)
 		snprintf(more, sizeof(more), ", and %zu more", json_array_size(list) - 1);
 	snprintf(buf, size, "%.150s: %s%.64s %.64s%s%s%.32s%s", worker != NULL ? worker : "?", who,
 	    module != NULL ? module : "?", vsn != NULL ? vsn : "?", at,
-	    since != NULL ? ", in its turn since " : "", since != NULL ? since : "", more);
+	    since == NULL ? "" : task != NULL ? ", in its turn since " : ", silent since ", since != NULL ? since : "", more);
 }
 
 /* ------------------------------------------------------------------ asking */
@@ -337,6 +337,19 @@ exec_unrest(struct exec_worker *w, const json_t *body)
 		add_all(w->unrest, w, json_object_get(body, "holders"));
 }
 
+/* Who was bidden by its cell was not sent a word: it is silent since the bracket's beginning. */
+static void
+date(const struct exec *x, const struct exec_worker *w, json_t *list)
+{
+	char at[32];
+	json_t *h;
+	size_t i;
+	rel_wall_print(rel_wall_now() - (x->ops->now(x->ctx) - x->bracket_sent), at, sizeof(at));
+	json_array_foreach (list, i, h)
+		if (json_is_null(json_object_get(h, "since")) && json_integer_value(json_object_get(h, "thread")) == w->pid)
+			(void)json_object_set_new(h, "since", json_string(at));
+}
+
 /* The error of a bracket whose time to come to rest is over says who was waited for. */
 void
 exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err)
@@ -345,6 +358,7 @@ exec_name_unrest(struct exec *x, struct exec_worker *w, struct rel_err *err)
 	if (json_array_size(w->unrest) == 0 && !x->undoing) { /* its loop does not come to speak */
 		exec_bracket_release(x);
 		json_t *seen = x->ops->stand(x->ctx, w);
+		date(x, w, seen);
 		exec_unrest(w, NULL);
 		add_all(w->unrest, w, seen);
 		json_decref(seen);

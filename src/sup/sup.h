@@ -86,6 +86,7 @@ struct sup_worker {
 	char why[200];                /* last failure, for status */
 	/* the connection's side; owned by the daemon */
 	void *conn, *proc;
+	wall_ns_t asked;              /* since then it has not said a word, though it was asked; 0: it has */
 	json_t *loaded;               /* LOADED list of its last ready/hello/finished; owned */
 	json_t *last_fault;           /* what it died of, for status; NULL: nothing since the last upgrade; owned */
 };
