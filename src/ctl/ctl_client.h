@@ -23,6 +23,7 @@ int ctl_request(struct ctl *c, const struct ctl_request *rq, json_t **ret) RTE_M
 
 /* ctl_holders.c */
 int ctl_holders(struct ctl *c, const struct ctl_args *a); /* the verb */
+extern const struct ctl_opt ctl_holders_opts[];
 void ctl_holders_print(FILE *f, const json_t *list);
 /* Threads that no task stands for are told by the function they are in, where its name can be found. */
 void ctl_holders_name(const struct ctl *c, json_t *list);

@@ -9,6 +9,8 @@
 #include "ctl/ctl_object.h"
 #include "ctl/ctl_table.h"
 
+enum { O_MEMORY = 1 };
+
 static void
 name_function(const struct ctl *c, json_t *h)
 {
@@ -64,12 +66,18 @@ ctl_holders_print(FILE *f, const json_t *list)
 	ctl_table_print(&t, f);
 }
 
+const struct ctl_opt ctl_holders_opts[] = {
+    {O_MEMORY, "memory", NULL, "look through writable memory too, for words that lead into old code"},
+    {0, NULL, NULL, NULL},
+};
+
 int
 ctl_holders(struct ctl *c, const struct ctl_args *a)
 {
 	json_t *list = NULL;
 	const struct ctl_request rq = {.method = "holders",
-	    .params = a->arg_count > 0 ? json_pack("{s:s}", "version", a->args[0]) : json_object()};
+	    .params = json_pack("{s:s*, s:b}", "version", a->arg_count > 0 ? a->args[0] : NULL, "memory",
+		ctl_args_has(a, O_MEMORY))};
 	int rc = ctl_request(c, &rq, &list);
 	if (rc >= 0)
 		return rc;

@@ -252,8 +252,8 @@ check_options(const char *rehearse, const char *pause, const char *purge, dur_ns
 	if (i == NELEM(words))
 		return rel_err_set(err, REL_E_USAGE, "--rehearse is auto, never or always, not `%s`",
 		    rehearse);
-	if (purge != NULL && strcmp(purge, "soft") != 0 && strcmp(purge, "brutal") != 0)
-		return rel_err_set(err, REL_E_USAGE, "--purge is soft or brutal, not `%s`", purge);
+	if (purge != NULL && strcmp(purge, "soft") != 0 && strcmp(purge, "strict") != 0 && strcmp(purge, "brutal") != 0)
+		return rel_err_set(err, REL_E_USAGE, "--purge is soft, strict or brutal, not `%s`", purge);
 	struct rel_err why = REL_ERR_INIT;
 	if (pause == NULL)
 		return 0;
@@ -349,7 +349,8 @@ call(struct ctl *c, const struct ctl_args *a)
 static const struct ctl_opt change_opts[] = {
     {O_REHEARSE, "rehearse", "auto|never|always",
 	"run code_change in a forked copy of each worker first (auto: where memory allows)"},
-    {O_PURGE, "purge", "soft|brutal", "brutal: end who keeps old code in use (without it nobody is ended)"},
+    {O_PURGE, "purge", "soft|strict|brutal", "strict: words in memory keep old code too; brutal: end who keeps "
+	"it (without it nobody is ended)"},
     {O_MAX_PAUSE, "max-pause", "D", "refuse a longer forecast, and give up a bracket not decided in this time (1s)"},
     {0, NULL, NULL, NULL},
 };
@@ -360,13 +361,13 @@ static const struct ctl_opt rehearse_opts[] = {
 };
 
 const struct ctl_verb ctl_verbs_online[] = {
-    {.name = "upgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
+    {.name = "upgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|strict|brutal] [--max-pause D]",
 	.help = "move the running system to a release", .min_args = 1, .max_args = 1,
 	.opts = change_opts, .run = upgrade},
-    {.name = "downgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
+    {.name = "downgrade", .synopsis = "VERSION [--rehearse auto|never|always] [--purge soft|strict|brutal] [--max-pause D]",
 	.help = "as upgrade, but only by a down script", .min_args = 1, .max_args = 1,
 	.opts = change_opts, .run = downgrade},
-    {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--purge soft|brutal] [--max-pause D]",
+    {.name = "rollback", .synopsis = "[--rehearse auto|never|always] [--purge soft|strict|brutal] [--max-pause D]",
 	.help = "go back to the release that was permanent before", .max_args = 0,
 	.opts = change_opts, .run = rollback},
     {.name = "rehearse", .synopsis = "VERSION [--max-pause D]",

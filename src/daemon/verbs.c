@@ -116,7 +116,7 @@ struct gathered {
 	struct rpc_waiter *waiter;
 	char *text;                   /* a worker or a version; NULL: none */
 	json_t *about;                /* the plan, or the modules of the version; owned; NULL: neither */
-	json_t *look;                 /* what a plan asks; owned; NULL: holders */
+	json_t *look;                 /* what is asked, where that is more than who holds code; owned; or NULL */
 	json_t *(*make)(const struct gathered *g, const json_t *answers, struct rel_err *err);
 };
 
@@ -244,23 +244,36 @@ holders_json(const struct gathered *g, const json_t *answers, struct rel_err *er
 	return NULL;
 }
 
+#define MEMORY_WAIT_MS 35000 /* a worker gives a look through its memory up after 30 s */
+
 static void
 verb_holders(const struct verb_call *v)
 {
 	const char *version = text_param(v, "version");
+	bool memory = json_is_true(json_object_get(v->params, "memory"));
+	json_t *look = NULL;
 	struct rel_err err = REL_ERR_INIT;
 	struct doc_problems p = DOC_PROBLEMS_INIT;
 	struct rls *r = NULL;
+	if (memory && v->d->op != NULL) {
+		rel_err_set(&err, REL_E_BUSY, "an operation is in progress; ask again when it is over");
+		answer(v, NULL, &err);
+		return;
+	}
+	if (memory)
+		look = json_pack("{s:s, s:b, s:b, s:i}", "what", "holders", "all", version != NULL, "memory", 1, "wait_ms",
+		    MEMORY_WAIT_MS);
 	if (version == NULL) {
-		gather(v, NULL, NULL, NULL, holders_json);
+		gather(v, NULL, NULL, MOVE(look), holders_json);
 	} else if (op_in_bracket(v->d)) { /* the release's modules are hashed */
 		rel_err_set(&err, REL_E_BUSY, "an operation is at its changes; ask again when it is over");
 		answer(v, NULL, &err);
 	} else if (rls_load(v->d->store, version, &r, &p, &err) != 0) {
 		rpc_problems(v->c, v->id, &p, &err);
 	} else {
-		gather(v, version, json_incref(r->modules), NULL, holders_json);
+		gather(v, version, json_incref(r->modules), MOVE(look), holders_json);
 	}
+	json_decref(look);
 	rls_free(&r);
 	doc_problems_fini(&p);
 }
@@ -437,10 +450,13 @@ read_purge(const json_t *value, enum exec_purge *ret, struct rel_err *err)
 	*ret = EXEC_PURGE_SCRIPT;
 	if (value == NULL)
 		return 0;
-	*ret = text != NULL && strcmp(text, "brutal") == 0 ? EXEC_PURGE_BRUTAL : EXEC_PURGE_SOFT;
-	if (text != NULL && (*ret == EXEC_PURGE_BRUTAL || strcmp(text, "soft") == 0))
-		return 0;
-	return rel_err_set(err, REL_E_USAGE, "purge is soft or brutal, not '%.40s'", text != NULL ? text : "…");
+	for (int p = EXEC_PURGE_SOFT; text != NULL && p <= EXEC_PURGE_STRICT; p++)
+		if (strcmp(text, exec_purge_name((enum exec_purge)p)) == 0) {
+			*ret = (enum exec_purge)p;
+			return 0;
+		}
+	return rel_err_set(err, REL_E_USAGE, "purge is soft, strict or brutal, not '%.40s'",
+	    text != NULL ? text : "…");
 }
 
 static int

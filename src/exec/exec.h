@@ -76,7 +76,9 @@ enum exec_purge {
 	EXEC_PURGE_SCRIPT,            /* as the script says; where that would end somebody: blocked */
 	EXEC_PURGE_SOFT,              /* softly, whatever the script says */
 	EXEC_PURGE_BRUTAL,            /* brutally, whatever it says */
+	EXEC_PURGE_STRICT,            /* softly, and words in a worker's memory hold old code too */
 };
+const char *exec_purge_name(enum exec_purge p); /* NULL: SCRIPT */
 
 enum exec_rehearse { EXEC_REHEARSE_AUTO, EXEC_REHEARSE_NEVER, EXEC_REHEARSE_ALWAYS };
 

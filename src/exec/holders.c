@@ -129,6 +129,18 @@ timer_set(struct exec *x)
 }
 
 /* ------------------------------------------------------------------ before */
+/* Nobody ends these, and they need not be alive. */
+static bool
+held_by_words(const json_t *list)
+{
+	size_t i;
+	json_t *h;
+	json_array_foreach (list, i, h)
+		if (json_object_get(h, "words") == NULL)
+			return false;
+	return true;
+}
+
 static void
 look_over(struct exec *x)
 {
@@ -140,7 +152,9 @@ look_over(struct exec *x)
 		describe(x->blocking, who, sizeof(who));
 		rel_err_set(&err, REL_E_BLOCKED, "the version before %s is still in use, and there is room for two: %s",
 		    x->opt.from, who);
-		rel_err_hint(&err, "wait for their end, see `relctl holders`; `--purge brutal` ends them");
+		rel_err_hint(&err, "%s", held_by_words(x->blocking)
+		    ? "`--purge soft` takes the words for dead values; `--purge brutal` starts the worker anew"
+		    : "wait for their end, see `relctl holders`; `--purge brutal` ends them");
 		exec_fail(x, &err);
 	} else if (x->err.code == REL_OK && !allowed && json_array_size(x->doomed) > 0) {
 		describe(x->doomed, who, sizeof(who));
@@ -166,8 +180,9 @@ exec_look_begin(struct exec *x)
 		if (!w->alive || !w->holds)
 			continue;
 		json_t *modules = loaded_modules(x, i, &brutal);
-		send(x, w, modules == NULL ? NULL : json_pack("{s:s, s:I, s:b, s:o}", "what", "look", "wait_ms",
-		    (json_int_t)(EXEC_LEAVE_WAIT / DUR_MS), "leave", brutal, "modules", modules), EXEC_LEAVE_WAIT);
+		send(x, w, modules == NULL ? NULL : json_pack("{s:s, s:I, s:b, s:s*, s:o}", "what", "look", "wait_ms",
+		    (json_int_t)(EXEC_LEAVE_WAIT / DUR_MS), "leave", brutal, "purge", exec_purge_name(x->opt.purge),
+		    "modules", modules), EXEC_LEAVE_WAIT);
 	}
 	if (x->waiting == 0)
 		look_over(x);

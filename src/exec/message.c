@@ -10,6 +10,17 @@
 
 #include "exec/exec_priv.h"
 
+const char *
+exec_purge_name(enum exec_purge p)
+{
+	static const char *const names[] = {
+	    [EXEC_PURGE_SOFT] = "soft",
+	    [EXEC_PURGE_BRUTAL] = "brutal",
+	    [EXEC_PURGE_STRICT] = "strict",
+	};
+	return names[p];
+}
+
 bool
 exec_step_self(const struct exec *x, unsigned step)
 {
@@ -135,9 +146,10 @@ json_t *
 exec_prepare_body(struct exec *x, size_t worker)
 {
 	dur_ns_t lease = x->opt.max_pause + EXEC_LEASE_EXTRA;
-	return json_pack("{s:I, s:I, s:i, s:o, s:o}", "operation", (json_int_t)x->opt.operation,
-	    "lease_ms", (json_int_t)(lease / DUR_MS), "cell", (int)worker, "steps",
-	    steps_json(x, worker, false), "modules", x->ops->modules(x->ctx, &x->workers[worker]));
+	return json_pack("{s:I, s:I, s:i, s:s*, s:o, s:o}", "operation", (json_int_t)x->opt.operation,
+	    "lease_ms", (json_int_t)(lease / DUR_MS), "cell", (int)worker, "purge",
+	    exec_purge_name(x->opt.purge), "steps", steps_json(x, worker, false), "modules",
+	    x->ops->modules(x->ctx, &x->workers[worker]));
 }
 
 json_t *

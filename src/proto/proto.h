@@ -14,8 +14,9 @@
  *                                               answered by rehearsed.  always: refuses where
  *                                               memory is short, else skips.  operation < 0: nothing
  *                                               follows; the next one takes its place
- *  prepare  {operation, lease_ms, cell, steps:[STEP…], modules:[MODULE…]}
- *                                               + MEMORY.                   answered by prepared
+ *  prepare  {operation, lease_ms, cell, purge?, steps:[STEP…], modules:[MODULE…]}
+ *                                               + MEMORY.  purge: strict: words in memory hold what becomes
+ *                                               old; soft: they hold nothing.  Answered by prepared
  *  adopt    {operation, cell, words:[{step, up, undo}…]}
  *                                               + MEMORY, new after relupd came back: by prepared
  *  finish   {operation, confirmed:bool, release?}  the operation is over: drop what was prepared and
@@ -23,8 +24,9 @@
  *                                               release: what JOB names from now on.
  *                                               answered by finished
  *  call     {id, request:ANY}                   answered by reply
- *  ask      {id, what, wait_ms?, all?, leave?, modules?}   what the runtime itself knows; by reply:
- *            holders: {tasks:n, modules:[LOADED…], holders:[HOLDER…]}   of old code; all: of any
+ *  ask      {id, what, wait_ms?, all?, memory?, leave?, purge?, modules?}   what the runtime itself knows; by reply:
+ *            holders: {tasks:n, modules:[LOADED…], holders:[HOLDER…]}   of old code; all: of any; memory: words
+ *                     in writable memory are looked for, and told whatever they hold
  *            look:    {blocking:[HOLDER…], staying:[HOLDER…]}: if `modules` ({module, digest}) were loaded,
  *                     who keeps an old version that is in their way, and (leave) which tasks stay in the
  *                     current one, though asked to end their turns, for wait_ms
@@ -63,7 +65,8 @@
  * LOADED  {module, application, version, vsn, digest, tasks:bool, old:null|{version, vsn, digest, held_by:n}}
  *          tasks: it offers task functions
  * HOLDER  {module, vsn, version, digest, task:"FUNCTION/ID"|null, thread:TID|null, function, since,
- *          what:"task|stack|memory|unmappable|unknown", offset?, hint?}   memory: the handler of a signal
+ *          what:"task|stack|memory|unmappable|unknown", offset?, words?, hint?}   memory: the handler of a
+ *          signal, or words: how many in writable memory; null: that could not be looked through
  * JOB     {application, child, release, modules:[LOADED…]}
  * step state: "none" | "committed" | "aborted" | "undone" | "waiting" (at rest, not decided)
  */

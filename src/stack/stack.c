@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "stack/maps.h"
 #include "stack/stack.h"
 
 #define RED_ZONE  128u           /* below the stack pointer, and in use (x86-64 psABI) */
@@ -98,37 +99,20 @@ in_ranges(uintptr_t word, const struct stack_range *ranges, size_t n, size_t *re
 	return false;
 }
 
-/* The end of the mapping that the address lies in; 0: none. */
-static uintptr_t
-mapping_end(pid_t pid, uintptr_t at)
+static bool
+mapping_of(pid_t pid, uintptr_t at, struct stack_range *ret)
 {
-	char path[48], buf[4096];
-	size_t have = 0;
-	uintptr_t end = 0;
-	snprintf(path, sizeof(path), "/proc/%ld/maps", (long)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	for (;;) {
-		ssize_t n = read(fd, buf + have, sizeof(buf) - 1 - have);
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-		buf[have] = '\0';
-		char *line = buf, *next;
-		for (; (next = strchr(line, '\n')) != NULL; line = next + 1) {
-			char *dash;
-			uintptr_t lo = strtoul(line, &dash, 16), hi = strtoul(dash + 1, NULL, 16);
-			if (at >= lo && at < hi)
-				end = hi;
-		}
-		have -= (size_t)(line - buf);
-		memmove(buf, line, have);
-		if (end != 0 || have == sizeof(buf) - 1)
-			break;
-	}
-	close(fd);
-	return end;
+	struct maps maps;
+	struct mapping m;
+	bool found = false;
+	if (maps_open(&maps, pid) != 0)
+		return false;
+	while (!found && maps_next(&maps, &m) > 0)
+		found = at >= m.lo && at < m.hi;
+	maps_close(&maps);
+	if (found)
+		*ret = (struct stack_range){m.lo, m.hi};
+	return found;
 }
 
 /* From the innermost outwards: the first return address tells the function, else the first word. */
@@ -136,7 +120,8 @@ static enum stack_seen
 scan(pid_t pid, const struct registers *r, const struct stack_range *ranges, size_t n, struct stack_find *ret)
 {
 	uintptr_t words[CHUNK / sizeof(uintptr_t)];
-	uintptr_t end = mapping_end(pid, r->sp), at = (r->sp - RED_ZONE) & ~(sizeof(uintptr_t) - 1);
+	struct stack_range in = {0};
+	uintptr_t at = (r->sp - RED_ZONE) & ~(sizeof(uintptr_t) - 1);
 	bool any = false;
 	*ret = (struct stack_find){0};
 	if (in_ranges(r->pc, ranges, n, &ret->range)) {
@@ -144,10 +129,10 @@ scan(pid_t pid, const struct registers *r, const struct stack_range *ranges, siz
 		ret->frame = true;
 		return STACK_HOLDS;
 	}
-	if (end == 0 || end - at > STACK_MAX)
+	if (!mapping_of(pid, r->sp, &in) || in.hi - at > STACK_MAX)
 		return STACK_UNKNOWN;
-	while (at < end) {
-		size_t size = end - at < sizeof(words) ? end - at : sizeof(words), range;
+	while (at < in.hi) {
+		size_t size = in.hi - at < sizeof(words) ? in.hi - at : sizeof(words), range;
 		if (!read_memory(pid, at, words, size))
 			return STACK_UNKNOWN;
 		for (size_t i = 0; i < size / sizeof(*words); i++) {
@@ -236,6 +221,15 @@ stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_
 	if (!read_syscall(pid, tid, &again, after, &gone))
 		return gone ? STACK_GONE : STACK_UNKNOWN;
 	return strcmp(before, after) == 0 ? seen : STACK_UNKNOWN;
+}
+
+bool
+stack_mapping(pid_t pid, pid_t tid, struct stack_range *ret)
+{
+	char text[256];
+	struct registers r;
+	bool gone;
+	return read_syscall(pid, tid, &r, text, &gone) && mapping_of(pid, r.sp, ret);
 }
 
 /* ------------------------------------------------------------------ ptrace */

@@ -44,6 +44,9 @@ bool stack_call_precedes(uintptr_t at);
 /* The threads of a process; as many as there were room for.  < 0: a negative errno. */
 ssize_t stack_threads(pid_t pid, pid_t *ret, size_t room);
 
+/* The mapping that the stack of a thread that waits in the kernel lies in.  False: it runs, or is gone. */
+bool stack_mapping(pid_t pid, pid_t tid, struct stack_range *ret);
+
 /* A thread that waits in the kernel is looked at as it is.  One that runs is STACK_UNKNOWN. */
 enum stack_seen stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,
     struct stack_find *ret);

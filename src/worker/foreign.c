@@ -181,6 +181,19 @@ others_began(struct worker *w, const struct look *l)
 	return others;
 }
 
+int
+worker_foreign_stacks(struct worker *w, struct stack_range **ret, size_t *ret_n)
+{
+	struct look l = {0};
+	*ret_n = 0;
+	*ret = find_threads(w, &l) == 0 ? calloc(l.count + 1, sizeof(**ret)) : NULL;
+	for (size_t i = 0; *ret != NULL && i < l.count; i++)
+		if (stack_mapping(getpid(), l.tids[i], &(*ret)[*ret_n]))
+			++*ret_n;
+	free(l.tids);
+	return *ret != NULL ? 0 : -1;
+}
+
 /* 1: to be looked at anew. */
 static int
 look_once(struct worker *w, struct foreign_list *ret)

@@ -184,6 +184,18 @@ worker_gen_new(struct worker *w, const struct table *t, struct gen **ret, struct
 	return 0;
 }
 
+/* No dead pointers into old code are left on the heap: see words.c. */
+static void
+wipe(struct gen *g)
+{
+	for (size_t i = 0; i < g->table.n; i++) {
+		const struct relw_import *im = g->table.e[i].obj->table->imports;
+		for (size_t k = 0; im != NULL && im[k].module != NULL; k++)
+			explicit_bzero(&g->views[i]->pub.link[k], sizeof(g->views[i]->pub.link[k]));
+	}
+	explicit_bzero(g->slots, g->slot_count * sizeof(*g->slots));
+}
+
 void
 worker_gen_free(struct gen **gp)
 {
@@ -191,6 +203,7 @@ worker_gen_free(struct gen **gp)
 	*gp = NULL;
 	if (g == NULL)
 		return;
+	wipe(g);
 	struct rel_arena *arena = g->arena;
 	rel_arena_free(&arena);
 }

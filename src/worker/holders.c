@@ -110,13 +110,24 @@ list_running(struct worker *w, bool all)
 	return list;
 }
 
+/* `all`: those that hold nothing as well. */
+static void
+add_words(const struct worker *w, json_t *list, bool all)
+{
+	for (const struct object *o = w->objects; o != NULL; o = o->next)
+		if (!o->mark && (o->strict ? o->seen != WORDS_NONE : all && o->seen >= WORDS_SOME))
+			append(list, worker_words_json(o));
+}
+
 /* And what else keeps it mapped. */
 static json_t *
-list_holders(struct worker *w, bool all)
+list_holders(struct worker *w, bool all, bool memory)
 {
 	json_t *list = list_running(w, all);
 	if (list != NULL)
 		add_kept(w, list);
+	if (list != NULL)
+		add_words(w, list, memory);
 	for (const struct object *o = w->objects; list != NULL && o != NULL; o = o->next)
 		if (o->stays != NULL)
 			append(list, object_holder(o, o->stays));
@@ -126,38 +137,51 @@ list_holders(struct worker *w, bool all)
 static void
 holders_begin(struct worker *w, const struct ask *a)
 {
-	(void)w;
-	(void)a;
+	if (json_is_true(json_object_get(a->body, "memory")) && w->op == NULL)
+		worker_words_look(w);
 }
 
 static bool
-always(const struct worker *w, const struct ask *a)
+looked(const struct worker *w, const struct ask *a)
 {
-	(void)w;
-	(void)a;
-	return true;
+	return !json_is_true(json_object_get(a->body, "memory")) || !worker_words_looking(w);
 }
 
 static json_t *
 holders_answer(struct worker *w, const struct ask *a)
 {
 	return json_pack("{s:I, s:o, s:o}", "tasks", (json_int_t)w->tasks.count, "modules",
-	    worker_modules_json(w), "holders", list_holders(w, json_is_true(json_object_get(a->body, "all"))));
+	    worker_modules_json(w), "holders", list_holders(w, json_is_true(json_object_get(a->body, "all")),
+	    json_is_true(json_object_get(a->body, "memory"))));
 }
 
 /* ------------------------------------------------------------------ before an operation */
-static void
-ask_all(struct worker *w, const struct ask *a)
+/* Words hold nothing then. */
+static bool
+goes_softly(const struct ask *a)
 {
-	(void)a;
+	const char *purge = json_string_value(json_object_get(a->body, "purge"));
+	return purge != NULL && strcmp(purge, "soft") == 0;
+}
+
+static void
+look_begin(struct worker *w, const struct ask *a)
+{
+	bool words = false;
 	for (struct task *t = w->tasks.list; t != NULL; t = t->next)
 		worker_task_ask(t);
+	for (const struct object *o = w->objects; o != NULL; o = o->next)
+		words |= o->strict && o->seen != WORDS_NONE;
+	if (words && !goes_softly(a) && w->op == NULL)
+		worker_words_look(w);
 }
 
 /* Who stays in what is current matters only where it is to leave that. */
 static bool
 nobody_stays(const struct worker *w, const struct ask *a)
 {
+	if (worker_words_looking(w))
+		return false;
 	bool leave = json_is_true(json_object_get(a->body, "leave"));
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)
 		if (worker_task_stays(t) && (leave || holds_old_code(w, t)))
@@ -188,9 +212,9 @@ add_blocking(const struct worker *w, struct object *o, json_t *list)
 }
 
 static json_t *
-blocking(struct worker *w, const json_t *modules)
+blocking(struct worker *w, const struct ask *a)
 {
-	json_t *list = json_array(), *m;
+	json_t *modules = json_object_get(a->body, "modules"), *list = json_array(), *m;
 	size_t i;
 	worker_purge_mark_all(w, true);
 	json_array_foreach (modules, i, m) {
@@ -204,6 +228,8 @@ blocking(struct worker *w, const json_t *modules)
 	if (list != NULL) {
 		add_foreign(w, list);
 		add_kept(w, list);
+		if (!goes_softly(a))
+			add_words(w, list, false);
 	}
 	return list;
 }
@@ -223,8 +249,7 @@ static json_t *
 look_answer(struct worker *w, const struct ask *a)
 {
 	bool leave = json_is_true(json_object_get(a->body, "leave"));
-	return json_pack("{s:o, s:o}", "blocking", blocking(w, json_object_get(a->body, "modules")), "staying",
-	    leave ? staying(w) : json_array());
+	return json_pack("{s:o, s:o}", "blocking", blocking(w, a), "staying", leave ? staying(w) : json_array());
 }
 
 /* ------------------------------------------------------------------ brutal purge: those it ends */
@@ -255,15 +280,14 @@ nobody_holds(const struct worker *w, const struct ask *a)
 static json_t *
 purge_answer(struct worker *w, const struct ask *a)
 {
-	const json_t *modules = json_object_get(a->body, "modules");
 	return json_pack("{s:O, s:o}", "cancelled", json_object_get(a->body, "cancelled"), "holders",
-	    modules != NULL ? blocking(w, modules) : list_running(w, false));
+	    json_object_get(a->body, "modules") != NULL ? blocking(w, a) : list_running(w, false));
 }
 
 /* ------------------------------------------------------------------ questions and answers */
 static const struct ask_kind kinds[] = {
-    {"holders", holders_begin, always, holders_answer},
-    {"look", ask_all, nobody_stays, look_answer},
+    {"holders", holders_begin, looked, holders_answer},
+    {"look", look_begin, nobody_stays, look_answer},
     {"purge", purge_begin, nobody_holds, purge_answer},
 };
 

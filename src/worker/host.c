@@ -78,6 +78,7 @@ static void
 fini(struct worker *w)
 {
 	worker_rehearse_drop(w);
+	worker_words_drop(w);
 	worker_asks_drop(w);
 	worker_op_end(w, false, NULL);
 	worker_trash_flush(w);

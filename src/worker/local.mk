@@ -33,7 +33,8 @@ src_worker_librelwcore_la_SOURCES = \
 	src/worker/task.c \
 	src/worker/timer.c \
 	src/worker/tomb.c \
-	src/worker/txn.c
+	src/worker/txn.c \
+	src/worker/words.c
 
 relexec_PROGRAMS += relworker-1
 relworker_1_SOURCES = src/worker/main.c

@@ -181,6 +181,7 @@ on_timer(struct worker *w)
 	worker_purge_tick(w, now);
 	worker_ask_look(w);
 	worker_rehearse_tick(w, now);
+	worker_words_tick(w, now);
 	worker_timer_run(w);
 }
 
@@ -214,6 +215,9 @@ handle(struct worker *w, const struct epoll_event *ev)
 		break;
 	case SOURCE_BEGIN:
 		worker_bracket_bidden(w);
+		break;
+	case SOURCE_WORDS:
+		worker_words_read(w);
 		break;
 	case SOURCE_REHEARSAL:
 		worker_rehearse_read(w);
@@ -262,6 +266,8 @@ worker_loop_arm(struct worker *w, bool idle)
 		at = w->link.retry_at;
 	if (w->rehearsal != NULL && w->rehearsal->deadline < at)
 		at = w->rehearsal->deadline;
+	if (w->look.pid != 0 && w->look.deadline < at)
+		at = w->look.deadline;
 	if (w->rest_body != NULL && w->rest_by < at)
 		at = w->rest_by;
 	if (w->purge_at < at)

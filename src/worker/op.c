@@ -145,10 +145,13 @@ parse_op(struct op *op, json_t *body, struct rel_err *err)
 	json_error_t je;
 	json_int_t id;
 	json_t *steps, *modules;
-	if (json_unpack_ex(body, &je, 0, "{s:I, s:o, s:o}", "operation", &id, "steps", &steps,
-		"modules", &modules) != 0)
+	const char *purge = "";
+	if (json_unpack_ex(body, &je, 0, "{s:I, s:o, s:o, s?s}", "operation", &id, "steps", &steps,
+		"modules", &modules, "purge", &purge) != 0)
 		return shape(err, "the operation", &je);
 	op->id = id;
+	op->strict = strcmp(purge, "strict") == 0;
+	op->soft = strcmp(purge, "soft") == 0;
 	if (!json_is_array(steps) || json_array_size(steps) > WORKER_STEPS)
 		return rel_err_set(err, REL_E_PROTOCOL,
 		    "the operation: steps is a list of at most %d", WORKER_STEPS);

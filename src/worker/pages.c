@@ -5,11 +5,11 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "stack/maps.h"
 #include "worker/worker_priv.h"
 
 #define OWN_MAX   (256u * 1024u * 1024u) /* more is not copied ahead: the faults come one by one */
@@ -30,22 +30,20 @@ worker_pages_fetch(uintptr_t lo, uintptr_t hi)
 void
 worker_pages_own(void)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
-	if (f == NULL)
-		return;
-	char line[4400], name[4200];
+	struct maps maps;
+	struct mapping m;
 	size_t total = 0;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		uintptr_t lo, hi;
-		if (sscanf(line, "%lx-%lx rw-p %*s %*s %*s %4199s", &lo, &hi, name) != 3 ||
-		    strcmp(name, "[stack]") == 0)
+	if (maps_open(&maps, getpid()) != 0)
+		return;
+	while (maps_next(&maps, &m) > 0) {
+		if (!m.readable || !m.writable || m.shared || m.name[0] == '\0' || strcmp(m.name, "[stack]") == 0)
 			continue;
-		total += hi - lo;
+		total += m.hi - m.lo;
 		if (total > OWN_MAX)
 			break;
-		(void)madvise((void *)lo, hi - lo, MADV_POPULATE_WRITE);
+		(void)madvise((void *)m.lo, m.hi - m.lo, MADV_POPULATE_WRITE);
 	}
-	fclose(f);
+	maps_close(&maps);
 }
 
 /* As far down as a code_change may go without a fault; only the thread itself can do this. */

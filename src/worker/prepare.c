@@ -219,12 +219,28 @@ worker_adopt(struct worker *w, struct proto_packet *p)
 	answer(w, json_object_get(p->body, "operation"), &err);
 }
 
+/* How what became old is to go.  What the operation opened and does not run goes at once, and softly. */
+static void
+purge_strictly(struct worker *w, bool strict)
+{
+	for (struct object *o = w->objects; o != NULL; o = o->next) {
+		int at = worker_gen_index(w->gen, o->module);
+		bool current = at >= 0 && w->gen->table.e[at].obj == o;
+		o->strict = !current && (o->strict || (strict && !o->fresh));
+		if (current)
+			o->seen = WORDS_UNSEEN; /* it runs */
+	}
+	if (strict)
+		worker_words_again(w);
+}
+
 /* Confirmed: whatever is not current goes.  Else what was old before the operation, or became old
  * by it, stays, and only what it opened and does not run now goes. */
 void
 worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 {
 	struct op *op = w->op;
+	bool strict = op != NULL && op->strict;
 	if (op != NULL)
 		join(op);
 	if (w->gen == NULL)
@@ -238,6 +254,7 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 	}
 	worker_begin_forget(w);
 	worker_op_free(w, &w->op); /* before the marks: it retires what turns still pin */
+	purge_strictly(w, strict);
 	worker_purge_mark_all(w, false);
 	for (struct object *o = w->objects; o != NULL && !confirmed; o = o->next)
 		o->mark = !o->fresh;

@@ -7,10 +7,11 @@
 #include "config.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "stack/maps.h"
 #include "worker/worker_priv.h"
 
 #define PURGE_RETRY (10 * DUR_S)
@@ -19,21 +20,16 @@
 static bool
 is_mapped(const struct object *o)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
-	if (f == NULL)
-		return true;
-	char *line = NULL;
-	size_t size = 0;
+	struct maps maps;
+	struct mapping m;
 	bool found = false;
-	while (!found && getline(&line, &size, f) > 0) {
-		uintptr_t lo, hi;
-		found = sscanf(line, "%lx-%lx", &lo, &hi) == 2 && lo < o->hi && hi > o->lo &&
-			strstr(line, o->path) != NULL;
-	}
-	found = found || ferror(f) != 0;
-	free(line);
-	fclose(f);
-	return found;
+	int rc = maps_open(&maps, getpid());
+	if (rc != 0)
+		return true;
+	while (!found && (rc = maps_next(&maps, &m)) > 0)
+		found = m.lo < o->hi && m.hi > o->lo && strstr(m.name, o->path) != NULL;
+	maps_close(&maps);
+	return found || rc < 0;
 }
 
 /* NULL: it is gone (and the object freed); else why it stays. */
@@ -103,13 +99,13 @@ say_handler(const struct worker *w, const struct object *o, int sig)
 	    o->table->vsn, sigabbrev_np(sig) != NULL ? sigabbrev_np(sig) : "?");
 }
 
-/* What threads that are none of the runtime's are in is not unmapped, nor what the kernel would call.
- * Returns how many objects that are. */
-static size_t
+/* What threads that are none of the runtime's are in is not unmapped, nor what the kernel would call, nor,
+ * where that is asked for, what words lead into.  Returns when to look again. */
+static mono_ns_t
 spare_held(struct worker *w)
 {
 	struct foreign_list list;
-	size_t n = 0;
+	size_t others = 0, by_words = 0;
 	bool known = worker_foreign_find(w, &list) == 0;
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
 		if (o->mark)
@@ -117,24 +113,30 @@ spare_held(struct worker *w)
 		const struct foreign *f = known ? worker_foreign_holds(&list, o) : NULL;
 		bool foreign = !known || f != NULL;
 		int sig = worker_kept_signal(o, 0);
+		if ((foreign || sig != 0) && o->seen == WORDS_NONE)
+			o->seen = WORDS_UNSEEN; /* who runs it may write more */
 		if (foreign && !o->foreign)
 			say_foreign(w, o, f);
 		if (sig != 0 && !o->handles)
 			say_handler(w, o, sig);
 		o->foreign = foreign;
 		o->handles = sig != 0;
-		o->mark = foreign || sig != 0;
-		n += o->mark;
+		bool words = o->strict && o->seen != WORDS_NONE;
+		o->mark = foreign || sig != 0 || words;
+		others += foreign || sig != 0;
+		by_words += words;
 	}
 	worker_foreign_free(&list);
-	return n;
+	mono_ns_t now = rel_mono_now(), at = others > 0 ? now + PURGE_RETRY : WORKER_NEVER;
+	mono_ns_t look = by_words > 0 ? worker_words_due(w, now) : WORKER_NEVER;
+	return look < at ? look : at;
 }
 
 const struct object *
 worker_purge_sweep(struct worker *w, json_t *unmappable)
 {
 	const struct object *stays = NULL;
-	w->purge_at = spare_held(w) > 0 ? rel_mono_now() + PURGE_RETRY : WORKER_NEVER;
+	w->purge_at = spare_held(w);
 	for (struct object **at = &w->objects; *at != NULL;) {
 		struct object *o = *at, *next = o->next;
 		const char *reason = NULL;
@@ -163,13 +165,27 @@ objects(const struct worker *w, bool marked)
 }
 
 static bool
+has(const struct gen *g, const struct object *o)
+{
+	for (size_t i = 0; i < g->table.n; i++)
+		if (g->table.e[i].obj == o)
+			return true;
+	return false;
+}
+
+static bool
 is_held(const struct worker *w, const struct object *o)
 {
 	for (const struct gen *g = w->retired; g != NULL; g = g->next_retired)
-		for (size_t i = 0; i < g->table.n; i++)
-			if (g->table.e[i].obj == o)
-				return true;
+		if (has(g, o))
+			return true;
 	return false;
+}
+
+bool
+worker_object_used(const struct worker *w, const struct object *o)
+{
+	return has(w->gen, o) || is_held(w, o);
 }
 
 static bool
@@ -223,6 +239,7 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 		    worker_modrec_find(op->modules, op->module_count, o->module);
 		bool goes = m != NULL && is_loaded(op, o->module) && worker_in_the_way(w, o, m->digest);
 		o->mark = false;
+		o->strict &= !op->soft;
 		if (goes && is_held(w, o))
 			return blocked_by_turns(w, o, err);
 		o->mark = !goes;
@@ -234,7 +251,7 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 		return 0;
 	if (o == NULL)
 		return rel_err_set(err, REL_E_BLOCKED, "the old version of a module is still held by a thread that "
-		    "the runtime did not start, or by a signal's handler, see `relctl holders`");
+		    "the runtime did not start, by a signal's handler, or by words in memory, see `relctl holders`");
 	return rel_err_set(err, REL_E_BLOCKED,
 	    "module %s: the old version %s is still mapped and cannot be unmapped%s", o->module,
 	    o->table->vsn,
@@ -272,7 +289,7 @@ worker_purge_again(struct worker *w)
 static size_t
 held_by(const struct worker *w, const struct object *o)
 {
-	size_t n = (o->stays != NULL) + o->foreign;
+	size_t n = (o->stays != NULL) + o->foreign + (o->strict && o->seen != WORDS_NONE);
 	for (int sig = 0; (sig = worker_kept_signal(o, sig)) != 0;)
 		n++;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next) {

@@ -360,8 +360,8 @@ run_convert(
 	struct part p = {.old = old,
 	    .old_view = from,
 	    .new_view = to,
-	    .old_discard = from_type->discard,
-	    .new_discard = to_type->discard};
+	    .old_type = (uint32_t)(from_type - was->table->state_types),
+	    .new_type = (uint32_t)(to_type - is->table->state_types)};
 	/* Its place in the list first: what is built can then always be discarded. */
 	if (add_part(t, p) != 0)
 		return -ENOMEM;
@@ -568,12 +568,13 @@ rekey(struct txn *t, bool commit)
 }
 
 static void
-discard_part(struct worker *w, void *part, struct view *v, void (*discard)(struct relw *, void *))
+discard_part(struct worker *w, void *part, struct view *v, uint32_t type)
 {
-	if (part == NULL || discard == NULL)
+	const struct relw_state_type *t = &v->entry->obj->table->state_types[type];
+	if (part == NULL || t->discard == NULL)
 		return;
 	w->call = CALL_DISCARD;
-	discard(&v->pub, part);
+	t->discard(&v->pub, part);
 	w->call = CALL_PLAIN;
 }
 
@@ -634,7 +635,7 @@ worker_txn_abort(struct txn *t)
 	if (t->state != t->from->state)
 		discard_state(t->w, t->state, t->to);
 	for (size_t i = 0; i < t->n; i++)
-		discard_part(t->w, t->parts[i].new, t->parts[i].new_view, t->parts[i].new_discard);
+		discard_part(t->w, t->parts[i].new, t->parts[i].new_view, t->parts[i].new_type);
 	free(t->parts);
 	t->parts = NULL;
 }
@@ -652,7 +653,7 @@ worker_trash_step(struct worker *w)
 	}
 	for (int i = 0; i < TRASH_SLICE && x->n > 0; i++) {
 		const struct part *p = &x->parts[--x->n];
-		discard_part(w, p->old, p->old_view, p->old_discard);
+		discard_part(w, p->old, p->old_view, p->old_type);
 	}
 	if (x->n == 0) {
 		free(x->parts);

@@ -22,6 +22,7 @@
 
 #include "base/base.h"
 #include "proto/proto.h"
+#include "stack/memory.h"
 #include "worker/relworker.h"
 
 #define WORKER_MAGIC    0x776f726bu
@@ -39,6 +40,8 @@
 struct worker;
 
 /* ------------------------------------------------------------------ code */
+enum words_seen { WORDS_UNSEEN, WORDS_NONE, WORDS_SOME, WORDS_UNKNOWN };
+
 struct object {
 	struct object *next;
 	char module[REL_NAME_MAX + 1];
@@ -53,6 +56,10 @@ struct object {
 	bool mark;                    /* purge: stays */
 	bool foreign;                 /* a thread that is not ours held it, when that was last looked at */
 	bool handles;                 /* and so a signal's handler lay in it */
+	bool strict;                  /* old: it goes when no word in writable memory leads into it */
+	enum words_seen seen;         /* when that was last looked through */
+	size_t in_look;               /* its place in the look that is going on, from 1; 0: in none */
+	struct memory_words words;    /* WORDS_SOME */
 	const char *stays;            /* why it cannot be unmapped; NULL: not tried, or it is current */
 };
 
@@ -231,6 +238,8 @@ struct op {
 	struct step *steps;
 	struct object *opened;        /* by the load; worker.objects takes them over */
 
+	bool strict, soft;            /* how old code is to go: by its words too; without regard to them */
+
 	int64_t cell;
 	dur_ns_t lease;
 	struct proto_decision memory;
@@ -253,12 +262,12 @@ struct fail {
 	const char *hint;             /* what to do next; NULL: what the code alone tells */
 };
 
-/* What a commit left behind, to be freed when the worker has time. */
+/* What a commit left behind, to be freed when the worker has time.  By type, not by its discard: a million
+ * dead pointers into old code would be left on the heap (words.c). */
 struct part {
 	void *old, *new;
 	struct view *old_view, *new_view;
-	void (*old_discard)(struct relw *, void *);
-	void (*new_discard)(struct relw *, void *);
+	uint32_t old_type, new_type;  /* indices into the tables' state_types */
 };
 
 struct trash {
@@ -363,6 +372,17 @@ struct rehearsal {
 	char module[64], text[PROTO_FRAME_TEXT], hint[256];
 };
 
+/* A forked copy looks through writable memory. */
+struct words_look {
+	pid_t pid;                    /* 0: none does */
+	int pipe;                     /* its end is the copy's */
+	mono_ns_t deadline;
+	size_t size;
+	struct words_found *found;    /* shared with the copy; size bytes */
+	mono_ns_t at;                 /* not before then again, unless somebody asks */
+	dur_ns_t every;
+};
+
 /* ------------------------------------------------------------------ faults */
 #define FAULT_SIGNALS 6
 #define FAULT_RANGES  1024
@@ -421,6 +441,7 @@ struct worker {
 	struct ask *asks;
 	bool purge_wanted;            /* confirmed: what is not current goes as soon as nothing holds it */
 	mono_ns_t purge_at;           /* then it is tried again, WORKER_NEVER: not by the time */
+	struct words_look look;
 	struct object *objects;
 	struct slot_name *slots;
 	uint32_t slot_count;
@@ -458,7 +479,7 @@ struct worker {
 /* loop.c */
 enum worker_source {
 	SOURCE_LINK = 1, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LOADED, SOURCE_BEGIN, SOURCE_REHEARSAL, SOURCE_CHILD,
-	SOURCE_TASKS, SOURCE_WAKE,
+	SOURCE_TASKS, SOURCE_WAKE, SOURCE_WORDS,
 };
 int worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err) RTE_MUST_CHECK; /* sigterm: it ends the worker */
 void worker_loop_fini(struct worker *w);
@@ -595,6 +616,7 @@ void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
 /* purge.c */
 void worker_purge_mark_all(struct worker *w, bool mark);
 void worker_purge_mark_used(struct worker *w); /* by what is current, and by turns */
+bool worker_object_used(const struct worker *w, const struct object *o); /* the same of one */
 bool worker_in_the_way(const struct worker *w, const struct object *o, const char *digest);
 /* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
 const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
@@ -632,10 +654,22 @@ struct foreign_list {
 	struct foreign *v;
 	size_t n;
 };
+/* The mappings that stacks of such threads lie in, as far as they are known; *ret is malloc'ed. */
+int worker_foreign_stacks(struct worker *w, struct stack_range **ret, size_t *ret_n) RTE_MUST_CHECK;
 int worker_foreign_find(struct worker *w, struct foreign_list *ret) RTE_MUST_CHECK; /* -1: nobody knows */
 void worker_foreign_free(struct foreign_list *list);
 const struct foreign *worker_foreign_holds(const struct foreign_list *list, const struct object *o);
 json_t *worker_foreign_json(const struct foreign *f, const struct object *o); /* HOLDER of proto.h */
+
+/* words.c: words in writable memory that lead into old code */
+mono_ns_t worker_words_due(struct worker *w, mono_ns_t now); /* looks if it is time; when it is, next */
+void worker_words_look(struct worker *w);
+void worker_words_again(struct worker *w);  /* what comes next is looked for at once */
+bool worker_words_looking(const struct worker *w);
+void worker_words_read(struct worker *w);
+void worker_words_tick(struct worker *w, mono_ns_t now);
+void worker_words_drop(struct worker *w);
+json_t *worker_words_json(const struct object *o); /* HOLDER of proto.h */
 
 /* start.c */
 void worker_start(struct worker *w, struct proto_packet *p);

@@ -19,7 +19,8 @@ SRC = os.path.abspath(sys.argv[1])
 PAGE = "relworker-rules.7"
 
 RULES, LOADER = "unit/check_worker_rules.c", "unit/check_worker_loader.c"
-CHANGE, FAULT, REHEARSE, TASK = (f"unit/check_worker_{n}.c" for n in ("change", "fault", "rehearse", "task"))
+CHANGE, FAULT, REHEARSE, TASK, WORDS = (f"unit/check_worker_{n}.c"
+                                        for n in ("change", "fault", "rehearse", "task", "words"))
 CHECK, STATES, STRAYS = "check/check.py", "check/states.py", "scenario/26-strays.bats"
 
 
@@ -32,16 +33,16 @@ TESTS = {
                (CHECK, 'self.one("a variable", [], ["elf_writable_static"]')],
     "pointer": [(CHECK, 'self.one("a function in the state", ["state_points_into_code"]'),
                 (CHECK, 'self.one("a function in the state, with rebind"'),
-                (FAULT, test("a_stale_call_of_the_loop_is_named"))],
+                (FAULT, test("a_stale_call_of_the_loop_is_named")), (WORDS, '{"fault-pointer"')],
     "literal": [(CHECK, 'self.one("a text in the state", [], ["state_points_into_code"]'),
-                (FAULT, test("a_stale_literal_is_named"))],
+                (FAULT, test("a_stale_literal_is_named")), (WORDS, '{"fault-literal"')],
     "rw": [(RULES, test("a_kept_rw_is_another_after_an_upgrade"))],
     "thread": [(TASK, test("a_thread_of_the_modules_own_is_found_by_its_stack")),
                (STRAYS, '@test "a thread behind the runtime\'s back: found by its stack, and nothing is unmapped')],
     "signal": [(FAULT, test("a_signal_handler_keeps_its_module")),
                (REHEARSE, '{"sigaction", "called rt_sigaction (system call "')],
     "mask": [(RULES, test("an_unblocked_sigterm_ends_it_without_terminate"))],
-    "key": [(FAULT, test("a_stale_destructor_of_a_key_is_named"))],
+    "key": [(FAULT, test("a_stale_destructor_of_a_key_is_named")), (WORDS, '{"fault-key"')],
     "thread-local": [(CHANGE, '{"counter-dtor", "dlclose did not unmap it"}'),
                      (CHANGE, test("what_cannot_be_unmapped_is_told_and_blocks_a_third"))],
     "constructor": [(LOADER, '{"constructor", "elf_constructor"'),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A string literal that an object on the heap keeps (native-code.md, row L): read here ("use"), by libc
- * ("libc"), or written to ("write", which is a mistake in any version).
+ * ("libc"), or written to ("write", which is a mistake in any version); or replaced by one's own ("mend").
  */
 #include "config.h"
 
@@ -20,6 +20,8 @@ handle_call(struct relw *rw, void *state, const char *request, char **ret_reply)
 		n = ((const volatile char *)s->name)[2];
 	if (fault_asks(request, "libc"))
 		n = strcmp(s->name, request) != 0;
+	if (fault_asks(request, "mend"))
+		s->name = "a name of version " FAULT_VSN;
 	if (fault_asks(request, "write"))
 		((volatile char *)(uintptr_t)s->name)[1] = 'x';
 	return fault_reply(ret_reply, n);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Listeners for the -loop releases that go where the runtime does not know of them: init starts a thread
  * of the module's own, which stays in stray_thread() until somebody opens the FIFO that the worker's env names
- * as `gate`; a call makes the loop stay in stray_call() until the file `go` is there.  STRAY is the vsn.
+ * as `gate` (none: no thread); a call makes the loop stay in stray_call() until the file `go` is there.  And
+ * the state keeps a function of the version that made it.  STRAY is the vsn.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 
 struct stray {
 	char go[512], gate[512];
+	int (*kept)(const char *go);
 };
 
 __attribute__((noinline)) static void
@@ -48,7 +50,10 @@ init(struct relw *rw, void **ret_state)
 		return -1;
 	strncpy(s->go, relw_env_text(rw, "go", "/"), sizeof(s->go) - 1);
 	strncpy(s->gate, relw_env_text(rw, "gate", "/"), sizeof(s->gate) - 1);
+	s->kept = stray_call;
 	*ret_state = s;
+	if (strcmp(s->gate, "none") == 0)
+		return 0;
 	return pthread_create(&thread, NULL, stray_thread, s->gate);
 }
 

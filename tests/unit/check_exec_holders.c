@@ -41,7 +41,8 @@ START_TEST(nobody_holds)
 }
 END_TEST
 
-static const enum exec_purge not_brutal[] = {EXEC_PURGE_SCRIPT, EXEC_PURGE_SOFT};
+static const enum exec_purge not_brutal[] = {EXEC_PURGE_SCRIPT, EXEC_PURGE_SOFT, EXEC_PURGE_STRICT};
+static const char *const told[] = {"", "soft", "strict"};
 
 START_TEST(an_old_version_in_the_way_blocks)
 {
@@ -56,6 +57,33 @@ START_TEST(an_old_version_in_the_way_blocks)
 	    "worker")), w->fakes[1].name);
 	ck_assert_uint_eq(w->fakes[1].purges + w->frames[0] + w->bids, 0);
 	ck_assert(!w->begun); /* not even the rehearsal */
+	ck_assert_str_eq(w->fakes[1].purge, told[_i]); /* so that it knows what blocks */
+	ck_assert_ptr_nonnull(strstr(w->err.hint, "wait for their end"));
+	world_free(w);
+}
+END_TEST
+
+/* Nobody is to be waited for: another hint. */
+START_TEST(words_in_the_way_block)
+{
+	struct world *w = world_new("gb", 2);
+	w->opt.purge = EXEC_PURGE_STRICT;
+	w->fakes[0].blocking = 1;
+	w->fakes[0].words = true;
+	run(w, EXEC_BLOCKED);
+	says(w, "a/c/0: m0 1 +0x10");
+	ck_assert_ptr_nonnull(strstr(w->err.hint, "`--purge soft` takes the words for dead values"));
+	world_free(w);
+}
+END_TEST
+
+START_TEST(words_and_a_task_in_the_way_block)
+{
+	struct world *w = world_new("gb", 2);
+	w->fakes[0].blocking = w->fakes[1].blocking = 1;
+	w->fakes[0].words = true;
+	run(w, EXEC_BLOCKED);
+	ck_assert_ptr_nonnull(strstr(w->err.hint, "wait for their end"));
 	world_free(w);
 }
 END_TEST
@@ -76,7 +104,7 @@ END_TEST
 START_TEST(who_stays_is_nobodys_business_where_the_purge_is_soft)
 {
 	struct world *w = world_new(_i == 0 ? "l" : "b", 1);
-	w->opt.purge = _i == 0 ? EXEC_PURGE_SCRIPT : EXEC_PURGE_SOFT;
+	w->opt.purge = _i == 0 ? EXEC_PURGE_SCRIPT : _i == 1 ? EXEC_PURGE_SOFT : EXEC_PURGE_STRICT;
 	w->fakes[0].staying = 1;
 	run(w, EXEC_UPGRADED);
 	ck_assert(!w->fakes[0].leave);
@@ -175,7 +203,7 @@ START_TEST(a_loop_that_does_not_speak_is_looked_at)
 	w->fakes[0].act[0][0] = ACT_BUSY;
 	w->fakes[0].stands = true;
 	run(w, EXEC_ROLLED_BACK);
-	says(w, "did not come to rest within 5000 ms: a/c/0: thread 8 in m0 1 +0x42");
+	says(w, "did not come to rest within 5000 ms: a/c/0: thread 8 in m0 1 +0x42, silent since 20");
 	ck_assert_uint_eq(listed(w, "holders"), 1);
 	world_free(w);
 }
@@ -189,7 +217,9 @@ main(void)
 	tcase_add_test(tc, nobody_holds);
 	tcase_add_loop_test(tc, an_old_version_in_the_way_blocks, 0, (int)NELEM(not_brutal));
 	tcase_add_test(tc, a_brutal_script_is_blocked_where_it_would_end_somebody);
-	tcase_add_loop_test(tc, who_stays_is_nobodys_business_where_the_purge_is_soft, 0, 2);
+	tcase_add_loop_test(tc, who_stays_is_nobodys_business_where_the_purge_is_soft, 0, 3);
+	tcase_add_test(tc, words_in_the_way_block);
+	tcase_add_test(tc, words_and_a_task_in_the_way_block);
 	tcase_add_test(tc, brutal_ends_them);
 	tcase_add_loop_test(tc, who_does_not_end_is_killed_and_started_in_the_new, 0, 4);
 	tcase_add_test(tc, killed_for_nothing);

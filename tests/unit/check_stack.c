@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stack: looks at processes that are ours.
+ * stack: looks at processes that are ours, and at our own memory.
  */
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "stack/maps.h"
+#include "stack/memory.h"
 #include "stack/stack.h"
 
 static const struct stack_range nowhere[] = {{UINTPTR_MAX / 2 - 8, UINTPTR_MAX / 2 - 7}};
@@ -155,6 +160,193 @@ START_TEST(who_dies_under_the_look_keeps_his_status)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ memory */
+static size_t page;
+
+/* Nobody's: what is looked for leads to here. */
+static const struct memory_target target[] = {{{0x123450000000, 0x123450001000}, 0}};
+#define WORD ((uintptr_t)0x123450000010)
+
+static char *
+pages(size_t n, int prot, int flags)
+{
+	char *p = mmap(NULL, n * page, prot, flags | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return p;
+}
+
+static void
+write_word(void *at)
+{
+	memcpy(at, &(uintptr_t){WORD}, sizeof(WORD));
+}
+
+/* By a child, as it is meant; its stack has what it read, and is skipped. */
+static struct memory_words
+words_found(const struct stack_range *skip)
+{
+	struct memory_words *found = (void *)pages(1, PROT_READ | PROT_WRITE, MAP_SHARED);
+	pid_t pid = fork();
+	if (pid == 0) {
+		pthread_attr_t attr;
+		void *stack;
+		size_t size;
+		pthread_getattr_np(pthread_self(), &attr);
+		pthread_attr_getstack(&attr, &stack, &size);
+		struct stack_range v[] = {{(uintptr_t)stack, (uintptr_t)stack + size}, skip != NULL ? *skip : (struct stack_range){0}};
+		memory_sort(v, NELEM(v));
+		_exit(memory_look(target, 1, v, NELEM(v), found) == 0 ? 0 : 1);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	struct memory_words w = *found;
+	munmap(found, page);
+	return w;
+}
+
+static void
+setup_memory(void)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+}
+
+START_TEST(a_word_is_found_where_it_lies)
+{
+	uintptr_t *heap = malloc(3 * sizeof(*heap));
+	ck_assert_int_eq(words_found(NULL).count, 0);
+	write_word(&heap[1]);
+	struct memory_words w = words_found(NULL);
+	ck_assert_int_eq(w.count, 1);
+	ck_assert_uint_eq(w.at, (uintptr_t)&heap[1]);
+	ck_assert_uint_eq(w.to, WORD);
+	ck_assert_str_eq(w.where, "[heap]");
+	free(heap);
+}
+END_TEST
+
+START_TEST(words_are_counted)
+{
+	char *p = pages(1024, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	for (size_t i = 0; i < 1024; i += 3)
+		write_word(p + i * page + page - sizeof(WORD)); /* runs of pages that are there, and none between */
+	struct memory_words w = words_found(NULL);
+	ck_assert_int_eq(w.count, 342);
+	ck_assert_uint_eq(w.at, (uintptr_t)p + page - sizeof(WORD));
+	ck_assert_str_eq(w.where, "anonymous memory");
+	munmap(p, 1024 * page);
+}
+END_TEST
+
+START_TEST(the_ends_of_a_range)
+{
+	uintptr_t *p = (void *)pages(1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	p[0] = target[0].range.lo - 1;
+	p[1] = target[0].range.hi;
+	ck_assert_int_eq(words_found(NULL).count, 0);
+	p[2] = target[0].range.lo;
+	p[3] = target[0].range.hi - 1;
+	ck_assert_int_eq(words_found(NULL).count, 2);
+	munmap(p, page);
+}
+END_TEST
+
+/* What cannot be written to, what others have too, and what was never touched. */
+START_TEST(what_is_no_private_memory_is_not_looked_at)
+{
+	char *shared = pages(1, PROT_READ | PROT_WRITE, MAP_SHARED);
+	char *constant = pages(1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	char *closed = pages(1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	write_word(shared);
+	write_word(constant);
+	write_word(closed);
+	mprotect(constant, page, PROT_READ);
+	mprotect(closed, page, PROT_NONE);
+	ck_assert_int_eq(words_found(NULL).count, 0);
+	mprotect(constant, page, PROT_READ | PROT_WRITE);
+	ck_assert_int_eq(words_found(NULL).count, 1);
+	munmap(shared, page);
+	munmap(constant, page);
+	munmap(closed, page);
+}
+END_TEST
+
+/* A look costs no memory, and no time for what is only reserved. */
+START_TEST(what_is_not_there_is_not_looked_at)
+{
+	size_t n = (size_t)1 << 34;
+	char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	write_word(p + n - sizeof(WORD));
+	ck_assert_int_eq(words_found(NULL).count, 1);
+	munmap(p, n);
+}
+END_TEST
+
+START_TEST(what_is_to_be_skipped_is)
+{
+	char *p = pages(2, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	uintptr_t at = (uintptr_t)p + page - 16;
+	for (size_t i = 0; i < 4; i++)
+		write_word(p + page - 16 + 8 * i);
+	ck_assert_int_eq(words_found(NULL).count, 4);
+	struct stack_range skip[] = {{at, at + 32}, {at + 8, at + 24}, {at - 100, at + 8}, {at + 1, at + 2}, {0, at + 9}};
+	static const size_t left[] = {0, 2, 3, 3, 2};
+	for (size_t i = 0; i < NELEM(skip); i++)
+		ck_assert_uint_eq(words_found(&skip[i]).count, left[i]);
+	munmap(p, 2 * page);
+}
+END_TEST
+
+/* Of a file that was cut off later: nobody can read it. */
+START_TEST(a_page_that_cannot_be_read_is_passed_over)
+{
+	char name[] = "/tmp/relup-stack-XXXXXX";
+	int fd = mkostemp(name, O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	unlink(name);
+	ck_assert_int_eq(ftruncate(fd, (off_t)(3 * page)), 0);
+	char *p = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	for (size_t i = 0; i < 3; i++)
+		write_word(p + i * page);
+	ck_assert_int_eq(words_found(NULL).count, 3);
+	ck_assert_int_eq(ftruncate(fd, (off_t)page), 0);
+	ck_assert_int_eq(words_found(NULL).count, 1);
+	munmap(p, 3 * page);
+	close(fd);
+}
+END_TEST
+
+START_TEST(mappings_are_told_as_they_are)
+{
+	struct maps maps;
+	struct mapping m;
+	char *p = pages(3, PROT_READ | PROT_WRITE, MAP_SHARED);
+	bool heap = false, this = false;
+	uintptr_t last = 0;
+	int rc;
+	mprotect(p, page, PROT_NONE);
+	mprotect(p + 2 * page, page, PROT_READ);
+	ck_assert_int_eq(maps_open(&maps, getpid()), 0);
+	while ((rc = maps_next(&maps, &m)) > 0) {
+		ck_assert_uint_ge(m.lo, last);
+		last = m.hi;
+		heap |= strcmp(m.name, "[heap]") == 0;
+		if (m.lo != (uintptr_t)p + page)
+			continue;
+		this = true;
+		ck_assert_uint_eq(m.hi, m.lo + page);
+		ck_assert(m.readable && m.writable && m.shared);
+		ck_assert_str_eq(m.name, "/dev/zero (deleted)");
+	}
+	ck_assert_int_eq(rc, 0);
+	ck_assert(heap && this);
+	maps_close(&maps);
+	munmap(p, 3 * page);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -165,6 +357,18 @@ main(void)
 	tcase_add_test(tc, one_that_runs_is_stopped_and_goes_on);
 	tcase_add_test(tc, one_that_cannot_be_stopped_is_looked_at_as_it_is);
 	tcase_add_test(tc, who_dies_under_the_look_keeps_his_status);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("memory");
+	tcase_set_timeout(tc, 30);
+	tcase_add_checked_fixture(tc, setup_memory, NULL);
+	tcase_add_test(tc, a_word_is_found_where_it_lies);
+	tcase_add_test(tc, words_are_counted);
+	tcase_add_test(tc, the_ends_of_a_range);
+	tcase_add_test(tc, what_is_no_private_memory_is_not_looked_at);
+	tcase_add_test(tc, what_is_not_there_is_not_looked_at);
+	tcase_add_test(tc, what_is_to_be_skipped_is);
+	tcase_add_test(tc, a_page_that_cannot_be_read_is_passed_over);
+	tcase_add_test(tc, mappings_are_told_as_they_are);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_SILENT);

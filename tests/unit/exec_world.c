@@ -132,9 +132,11 @@ holders(const struct fake *f, size_t n)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:s, s:s}", "module", "m0", "vsn", "1", "task",
-		    json_sprintf("serve/%zu", i + 1), "thread", 7, "since", "then", "what", "task"));
-	(void)f;
+		json_array_append_new(list, f->words
+		    ? json_pack("{s:s, s:s, s:i, s:i, s:s}", "module", "m0", "vsn", "1", "words", 3, "offset", 16, "what",
+			  "memory")
+		    : json_pack("{s:s, s:s, s:o, s:i, s:s, s:s}", "module", "m0", "vsn", "1", "task",
+			  json_sprintf("serve/%zu", i + 1), "thread", 7, "since", "then", "what", "task"));
 	return list;
 }
 
@@ -143,7 +145,7 @@ o_stand(void *ctx, struct exec_worker *xw)
 {
 	const struct fake *f = xw->ref;
 	(void)ctx;
-	return f->stands ? json_pack("[{s:s, s:s, s:i, s:i, s:s}]", "module", "m0", "vsn", "1", "thread", 8,
+	return f->stands ? json_pack("[{s:s, s:s, s:i, s:n, s:i, s:s}]", "module", "m0", "vsn", "1", "thread", 8, "since",
 	    "offset", 66, "what", "stack") : NULL;
 }
 
@@ -156,6 +158,8 @@ o_ask(void *ctx, struct exec_worker *xw, json_t *body)
 	(void)ctx;
 	ck_assert(json_integer_value(json_object_get(body, "wait_ms")) > 0);
 	if (look) {
+		const char *purge = json_string_value(json_object_get(body, "purge"));
+		snprintf(f->purge, sizeof(f->purge), "%s", purge != NULL ? purge : "");
 		f->leave = json_is_true(json_object_get(body, "leave"));
 		ck_assert_uint_gt(json_array_size(json_object_get(body, "modules")), 0);
 	}
@@ -415,7 +419,7 @@ world_make(struct world *w)
 		struct fake *f = &w->fakes[i];
 		if (f->outside || f->bystander)
 			continue;
-		list[n] = (struct exec_worker){.ref = f, .name = f->name, .down = f->down, .gone = f->gone,
+		list[n] = (struct exec_worker){.ref = f, .name = f->name, .pid = (json_int_t)i + 8, .down = f->down, .gone = f->gone,
 		    .holds = f->blocking + f->staying > 0 || f->ask != ANSWER_OK};
 		list[n].concerned = calloc(script->step_count + 1, sizeof(bool));
 		list[n].committed = calloc(script->step_count + 1, sizeof(bool));

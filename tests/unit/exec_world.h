@@ -56,6 +56,8 @@ struct fake {
 	enum answer rehearse, prepare;
 	json_int_t longest_us;        /* as the rehearsal measures it */
 	size_t blocking, staying;     /* tasks in old code that is in the way; that do not leave the current code */
+	char purge[8];                /* that it was asked about */
+	bool words;                   /* blocking: with words in memory, not tasks */
 	size_t stubborn;              /* of those, that do not end when told to */
 	size_t unrest;                /* tasks that it tells of when it is busy in a bracket */
 	bool stands;                  /* its loop can be looked at from outside */

@@ -98,3 +98,9 @@ TESTS += tests/unit/check_stack
 tests_unit_check_stack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_check_stack_SOURCES = tests/unit/check_stack.c
 tests_unit_check_stack_LDADD = src/stack/librelstack.la src/base/librelbase.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/check_worker_words
+TESTS += tests/unit/check_worker_words
+tests_unit_check_worker_words_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_check_worker_words_SOURCES = tests/unit/check_worker_words.c \
+	tests/unit/worker_fixture.c tests/unit/worker_fixture.h
+tests_unit_check_worker_words_LDADD = src/proto/librelproto.la src/base/librelbase.la $(JANSSON_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * worker: words in writable memory that lead into old code hold it where that is asked for (--purge strict),
+ * and are told to who asks (relctl holders --memory).
+ */
+#include "config.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "worker_fixture.h"
+
+static void
+start(const char *file)
+{
+	fake_start("fault", fake_modules(file, "fault", NULL), NULL);
+	json_decref(fake_expect("ready"));
+}
+
+static void
+prepare(json_t *steps, json_t *modules, const char *purge)
+{
+	fake_memory();
+	fake_send_memory("prepare", json_pack("{s:i, s:i, s:i, s:s*, s:o, s:o}", "operation", FAKE_OP, "lease_ms", 60000,
+	    "cell", 0, "purge", purge, "steps", steps, "modules", modules));
+}
+
+static json_t *
+loads(const char *module)
+{
+	return json_pack("[o]", fake_step(0, true, json_pack("[s]", module), NULL, NULL));
+}
+
+static void
+prepare_fault(const char *file, const char *purge)
+{
+	prepare(loads("fault"), fake_modules(file, "fault", NULL), purge);
+}
+
+static json_t *
+commit(void)
+{
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	struct proto_frame f = fake_frame(PROTO_DONE);
+	if (f.decided != PROTO_COMMIT)
+		ck_abort_msg("%s", f.text);
+	return fake_finish(true);
+}
+
+/* The old version that the first of the modules has by such a list; NULL: none.  Borrowed. */
+static const json_t *
+old_of(const json_t *o)
+{
+	const json_t *old = json_object_get(json_array_get(json_object_get(o, "modules"), 0), "old");
+	return json_is_null(old) ? NULL : old;
+}
+
+static json_t *
+ask(json_t *body)
+{
+	fake_send("ask", body);
+	json_t *r = fake_expect("reply");
+	json_t *reply = json_incref(json_object_get(r, "reply"));
+	json_decref(r);
+	return reply;
+}
+
+static json_t *
+holders(bool memory)
+{
+	return ask(json_pack("{s:i, s:s, s:b, s:i}", "id", 3, "what", "holders", "memory", memory, "wait_ms", 60000));
+}
+
+/* The only one of the list: words of fault 1, whose first lies in WHERE (a regular expression). */
+static void
+expect_words(const json_t *list, const char *what, json_int_t words, const char *hint)
+{
+	regex_t re;
+	ck_assert_int_eq(json_array_size(list), 1);
+	const json_t *h = json_array_get(list, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(h, "module")), "fault");
+	ck_assert_str_eq(json_string_value(json_object_get(h, "vsn")), "1");
+	ck_assert_str_eq(json_string_value(json_object_get(h, "what")), what);
+	ck_assert_int_eq(json_integer_value(json_object_get(h, "words")), words);
+	ck_assert(json_is_integer(json_object_get(h, "offset")) == (words > 0));
+	ck_assert_int_eq(regcomp(&re, hint, REG_EXTENDED | REG_NOSUB), 0);
+	if (regexec(&re, json_string_value(json_object_get(h, "hint")), 0, NULL, 0) != 0)
+		ck_abort_msg("'%s' is not '%s'", json_string_value(json_object_get(h, "hint")), hint);
+	regfree(&re);
+}
+
+static void
+expect_held(const json_t *o)
+{
+	ck_assert_ptr_nonnull(old_of(o));
+	ck_assert_int_eq(json_integer_value(json_object_get(old_of(o), "held_by")), 1);
+}
+
+/* Nothing holds it: it is gone by the answer, or goes before the next message. */
+static void
+expect_gone(json_t *finished)
+{
+	if (old_of(finished) != NULL) {
+		json_t *l = fake_expect("loaded");
+		ck_assert_ptr_null(old_of(l));
+		json_decref(l);
+	}
+	json_decref(finished);
+}
+
+/* ------------------------------------------------------------------ what holds */
+static const struct {
+	const char *module, *where;
+} kept[] = {
+    {"fault-literal", "^1 word in writable memory, the first at 0x[0-9a-f]+ in .*; each may be a dead value$"},
+    {"fault-pointer", "^1 word in writable memory, the first at 0x[0-9a-f]+ in .*; each may be a dead value$"},
+    /* pthread_key_create() keeps the destructor in the C library's own data */
+    {"fault-key", "^1 word in writable memory, the first at 0x[0-9a-f]+ in .*; each may be a dead value$"},
+};
+
+START_TEST(a_word_holds_old_code_strictly)
+{
+	char first[32], second[32];
+	snprintf(first, sizeof(first), "%s-1", kept[_i].module);
+	snprintf(second, sizeof(second), "%s-2", kept[_i].module);
+	start(first);
+	prepare_fault(second, "strict");
+	json_t *f = commit(), *h = holders(true);
+	expect_held(f);
+	expect_held(h);
+	expect_words(json_object_get(h, "holders"), "memory", 1, kept[_i].where);
+	ck_assert_int_gt(fake_maps(first), 0);
+	ck_assert_ptr_nonnull(strstr(fake_log(), "module fault 1 stays mapped: 1 word in writable memory"));
+	json_decref(h);
+	h = holders(false); /* what was seen stands */
+	expect_words(json_object_get(h, "holders"), "memory", 1, kept[_i].where);
+	json_decref(f);
+	json_decref(h);
+}
+END_TEST
+
+START_TEST(it_goes_when_no_word_is_left)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	json_decref(fake_call("mend"));
+	json_t *h = holders(true);
+	ck_assert_int_eq(json_array_size(json_object_get(h, "holders")), 0);
+	expect_gone(h);
+	ck_assert_int_eq(fake_maps("/fault-literal-1.so"), 0);
+}
+END_TEST
+
+/* And who asks is told, while it can be. */
+START_TEST(a_soft_purge_does_not_look)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "soft");
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_t *f = fake_finish(false), *h = holders(true); /* it may still be taken back */
+	ck_assert_int_eq(json_integer_value(json_object_get(old_of(h), "held_by")), 0);
+	expect_words(json_object_get(h, "holders"), "memory", 1, "1 word");
+	json_decref(f);
+	json_decref(h);
+	h = holders(false);
+	ck_assert_int_eq(json_array_size(json_object_get(h, "holders")), 0);
+	json_decref(h);
+	f = fake_finish(true);
+	ck_assert_ptr_null(old_of(f));
+	ck_assert_int_eq(fake_maps("/fault-literal-1.so"), 0);
+	json_decref(f);
+}
+END_TEST
+
+/* What is not confirmed is not to go, but how it is to go is known. */
+START_TEST(strictness_waits_for_the_confirmation)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	json_t *f = fake_finish(true);
+	expect_held(f);
+	json_decref(f);
+}
+END_TEST
+
+static json_t *
+look(const char *purge)
+{
+	return ask(json_pack("{s:i, s:s, s:i, s:s*, s:o}", "id", 4, "what", "look", "wait_ms", 60000, "purge", purge,
+	    "modules", fake_modules("fault-literal-3", "fault", NULL)));
+}
+
+START_TEST(a_word_blocks_a_third_version)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_t *l = look(NULL);
+	expect_words(json_object_get(l, "blocking"), "memory", 1, "1 word");
+	json_decref(l);
+	prepare_fault("fault-literal-3", NULL);
+	json_t *p = fake_prepared(false);
+	ck_assert_str_eq(json_string_value(json_object_get(p, "code")), "blocked");
+	json_decref(p);
+	/* Who says so takes it for dead. */
+	l = look("soft");
+	ck_assert_int_eq(json_array_size(json_object_get(l, "blocking")), 0);
+	json_decref(l);
+	prepare_fault("fault-literal-3", "soft");
+	json_t *f = commit();
+	ck_assert_int_eq(fake_maps("/fault-literal-1.so"), 0);
+	expect_gone(f);
+}
+END_TEST
+
+/* The question looks anew: what was mended meanwhile blocks nobody. */
+START_TEST(a_look_before_an_upgrade_is_a_new_one)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	json_decref(fake_call("mend"));
+	json_t *l = look("strict");
+	ck_assert_int_eq(json_array_size(json_object_get(l, "blocking")), 0);
+	json_decref(l);
+	json_decref(fake_expect("loaded"));
+	prepare_fault("fault-literal-3", "strict");
+	expect_held(commit());
+}
+END_TEST
+
+/* What was seen before it ran again is no longer so. */
+START_TEST(code_that_comes_back_is_looked_for_anew)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", NULL);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	json_decref(fake_call("mend"));
+	json_t *h = holders(true);
+	ck_assert_int_eq(json_array_size(json_object_get(h, "holders")), 0);
+	json_decref(h);
+	prepare_fault("fault-literal-1", NULL); /* which is mapped still */
+	json_decref(commit());
+	json_decref(fake_call("mend"));
+	prepare_fault("fault-literal-2", "strict");
+	json_t *f = commit();
+	expect_held(f);
+	json_decref(f);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ what does not */
+START_TEST(the_runtime_leaves_no_word)
+{
+	json_decref(fake_start_counter("counter-1"));
+	prepare(json_pack("[o]", fake_step(0, true, json_pack("[s]", "counter"), json_pack("[o]", fake_change("counter", "up",
+	    NULL)), json_pack("[o]", fake_change("counter", "down", NULL)))), fake_modules("counter-2", "counter", NULL),
+	    "strict");
+	expect_gone(commit());
+	ck_assert_int_eq(fake_maps("/counter-1.so"), 0);
+}
+END_TEST
+
+/* Nor of a state with parts of three modules. */
+START_TEST(a_conversion_leaves_no_word)
+{
+	fake_start_pair();
+	prepare(fake_pair_steps(NULL, NULL), fake_pair_modules(), "strict");
+	expect_gone(commit());
+	ck_assert_int_eq(fake_maps("/pair-a-1.so"), 0);
+	ck_assert_int_eq(fake_maps("/pair-b-1.so"), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ what is not known */
+/* A module that was stripped of its sections: where words may lead is not known. */
+static json_t *
+without_sections(const char *file)
+{
+	json_t *m = fake_module(file, "fault");
+	char path[512];
+	snprintf(path, sizeof(path), "%s/%s.so", fake.dir, file);
+	int from = open(json_string_value(json_object_get(m, "path")), O_RDONLY | O_CLOEXEC);
+	int to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	char buf[4096];
+	ssize_t n;
+	ck_assert_int_ge(from, 0);
+	ck_assert_int_ge(to, 0);
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		ck_assert_int_eq(write(to, buf, (size_t)n), n);
+	const Elf64_Half none = 0;
+	ck_assert_int_eq(pwrite(to, &none, sizeof(none), offsetof(Elf64_Ehdr, e_shnum)), sizeof(none));
+	close(from);
+	close(to);
+	json_object_set_new(m, "path", json_string(path));
+	return json_pack("[o]", m);
+}
+
+START_TEST(a_module_without_sections_is_held)
+{
+	char path[512];
+	fake_start("fault", without_sections("fault-literal-1"), NULL);
+	json_decref(fake_expect("ready"));
+	prepare_fault("fault-literal-2", "strict");
+	expect_held(commit());
+	json_t *h = holders(true);
+	expect_words(json_object_get(h, "holders"), "unknown", 0, "could not be looked through");
+	ck_assert_ptr_nonnull(strstr(fake_log(), "module fault 1 stays mapped: writable memory could not be looked through"));
+	json_decref(h);
+	snprintf(path, sizeof(path), "%s/fault-literal-1.so", fake.dir);
+	unlink(path);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ the copy */
+/* Under the eyes of a tracer, which the test is: it stands still before its first instruction. */
+static pid_t
+next_copy(int options)
+{
+	int status;
+	unsigned long pid;
+	ck_assert_int_eq(ptrace(PTRACE_SEIZE, fake.pid, NULL, (void *)(uintptr_t)(PTRACE_O_TRACEFORK | options)), 0);
+	fake_send("ask", json_pack("{s:i, s:s, s:b, s:i}", "id", 3, "what", "holders", "memory", 1, "wait_ms", 60000));
+	do
+		ck_assert_int_eq(waitpid(fake.pid, &status, __WALL), fake.pid);
+	while (WIFSTOPPED(status) && status >> 8 != (SIGTRAP | PTRACE_EVENT_FORK << 8) &&
+	       ptrace(PTRACE_CONT, fake.pid, NULL, NULL) == 0);
+	ck_assert(WIFSTOPPED(status));
+	ck_assert_int_eq(ptrace(PTRACE_GETEVENTMSG, fake.pid, NULL, &pid), 0);
+	ck_assert_int_eq(waitpid((pid_t)pid, &status, __WALL), (pid_t)pid);
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, fake.pid, NULL, NULL), 0);
+	return (pid_t)pid;
+}
+
+static json_t *
+answer(void)
+{
+	json_t *r = fake_expect("reply"), *reply = json_incref(json_object_get(r, "reply"));
+	json_decref(r);
+	return reply;
+}
+
+START_TEST(a_copy_that_is_killed_tells_nothing)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	pid_t copy = next_copy(0);
+	ck_assert_int_eq(kill(copy, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(copy, NULL, __WALL), copy);
+	json_t *h = answer();
+	expect_held(h);
+	expect_words(json_object_get(h, "holders"), "unknown", 0, "could not be looked through");
+	json_decref(h);
+	h = holders(true); /* another one does */
+	expect_words(json_object_get(h, "holders"), "memory", 1, "1 word");
+	json_decref(h);
+}
+END_TEST
+
+/* A connection that the worker closes meanwhile is closed for its client. */
+START_TEST(a_copy_has_no_descriptor_but_its_own)
+{
+	char path[64], target[64] = "";
+	int status, n = 0;
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	pid_t copy = next_copy(PTRACE_O_TRACEEXIT);
+	ck_assert_int_eq(ptrace(PTRACE_CONT, copy, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(copy, &status, __WALL), copy);
+	ck_assert_int_eq(status >> 8, SIGTRAP | PTRACE_EVENT_EXIT << 8);
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)copy, fd);
+		n += readlink(path, target, sizeof(target) - 1) > 0;
+	}
+	ck_assert_int_eq(n, 1);
+	ck_assert_ptr_nonnull(strstr(target, "pipe:"));
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, copy, NULL, NULL), 0);
+	json_decref(answer());
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("worker");
+	TCase *tc = tcase_create("words");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, fake_setup_logged, fake_teardown);
+	tcase_add_loop_test(tc, a_word_holds_old_code_strictly, 0, NELEM(kept));
+	tcase_add_test(tc, it_goes_when_no_word_is_left);
+	tcase_add_test(tc, a_soft_purge_does_not_look);
+	tcase_add_test(tc, strictness_waits_for_the_confirmation);
+	tcase_add_test(tc, a_word_blocks_a_third_version);
+	tcase_add_test(tc, a_look_before_an_upgrade_is_a_new_one);
+	tcase_add_test(tc, the_runtime_leaves_no_word);
+	tcase_add_test(tc, a_conversion_leaves_no_word);
+	tcase_add_test(tc, code_that_comes_back_is_looked_for_anew);
+	tcase_add_test(tc, a_module_without_sections_is_held);
+	tcase_add_test(tc, a_copy_that_is_killed_tells_nothing);
+	tcase_add_test(tc, a_copy_has_no_descriptor_but_its_own);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_SILENT);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
