@@ -12,7 +12,9 @@
  *	                       its last answer is in); the next one is called NAME; without a name
  *	                       it is not reported
  *	round NAME             a window with one request on each connection, beside the schedule
- *	expect old=TEXT new=TEXT     what is right from now on; either may be left out
+ *	expect old=TEXT new=TEXT     what is right from now on; either may be left out.  {"expected":true}
+ *	                       is printed then: who waits for it can be sure that a client that is not given
+ *	                       the processor takes no later answer for one of before
  *	half                   stops the schedule and sends half a request on each connection;
  *	                       {"half":true,…} is printed when that is done
  *	rest                   sends the other halves and starts the schedule again
@@ -112,6 +114,8 @@ command_run(struct client *c, char *line)
 		windows_mark(&l->windows, "", clock_now());
 	} else if (strcmp(line, "expect") == 0) {
 		command_expect(l, args);
+		puts("{\"expected\":true}");
+		fflush(stdout);
 	} else if (strcmp(line, "half") == 0) {
 		load_half(l);
 		printf("{\"half\":true,\"connections\":%u}\n", l->open);

@@ -252,6 +252,8 @@ class Client:
 
     def expect(self, old, new):
         self.tell("expect " + (f"old={old} " if old else "") + f"new={new}")
+        if not json.loads(self.process.stdout.readline() or "{}").get("expected"):
+            raise Failed("the client did not come to know what is right")
 
     def total(self):
         self.tell("quit")

@@ -94,12 +94,9 @@ class Load:
         return json.loads(line)
 
     def expect(self, old, new):
-        """Returns when the client knows it: one that is not given the processor reads late, and would
-        take the answers of the next release for those of the one before the last."""
+        """Returns when the client knows it."""
         self.tell(f"expect old={old} new={new}")
-        self.tell("mark known")
-        self.tell("mark")
-        must(self.report().get("window") == "known", "the client reports something else")
+        must(self.report().get("expected"), "the client reports something else")
 
     def round(self):
         """Each connection asks once more, and all hear the new release."""

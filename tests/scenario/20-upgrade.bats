@@ -5,7 +5,7 @@ load lib
 
 # VERB FROM TO: under load; nobody is dropped, nothing is lost, the state is carried over.
 move() {
-	client "expect old=${HEY[$2]} new=${HEY[$3]}"
+	client_expect "old=${HEY[$2]} new=${HEY[$3]}"
 	expect 0 relctl -o json "$1" "$3"
 	holds 'd["outcome"] == "upgraded"' "d['from'] == '$2'" "d['to'] == '$3'" 'd["workers"] == 1' \
 		'd["killed"] == []' 'd["error"] is None'
@@ -40,12 +40,12 @@ move() {
 	start_running
 	client_start 100
 	client pause
-	client "expect new=${HEY[0.1.0]}"
+	client_expect "new=${HEY[0.1.0]}"
 	client_round before
 	client half
 	client_report
 	client_holds 'd["half"]'
-	client "expect new=${HEY[0.1.1]}"
+	client_expect "new=${HEY[0.1.1]}"
 	expect 0 relctl upgrade 0.1.1
 	client rest
 	client_round 0.1.1

@@ -184,7 +184,7 @@ update_root() { # FROM TO
 
 # VERB FROM TO: under load, as in 20-upgrade.
 move() {
-	client "expect old=${HEY[${2%-loop}]} new=${HEY[${3%-loop}]}"
+	client_expect "old=${HEY[${2%-loop}]} new=${HEY[${3%-loop}]}"
 	expect 0 relctl -o json "$1" "$3"
 	holds 'd["outcome"] == "upgraded"' 'd["killed"] == []'
 	client_round "$3"

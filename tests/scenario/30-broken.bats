@@ -12,14 +12,14 @@ begin() {
 	start_running
 	remember
 	client_start 600
-	client "expect new=${HEY[0.1.0]}"
+	client_expect "new=${HEY[0.1.0]}"
 }
 
 # Nobody noticed anything, and the good release works.
 end_unharmed() {
 	client_round still
 	unharmed
-	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
+	client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
 	expect 0 relctl upgrade 0.1.1
 	client_round 0.1.1
 	client_end 0
@@ -73,7 +73,7 @@ dies() {
 	local pid
 	for _ in 1 2; do
 		client_start 600
-		client "expect new=${HEY[0.1.0]}"
+		client_expect "new=${HEY[0.1.0]}"
 		pid=$(pid_of hello/listener/0)
 		expect 5 relctl -o json upgrade "0.1.1-$1" --rehearse never --max-pause "$2"
 		holds 'd["outcome"] == "rolled_back"' 'd["killed"] == ["hello/listener/0"]' "$3" "$4"
@@ -104,7 +104,7 @@ dies() {
 	demo_root
 	start_running
 	client_start 100
-	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1-sick]}"
+	client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1-sick]}"
 	expect 0 relctl upgrade 0.1.1-sick
 	warns 'relctl: warning: release 0.1.1-sick asks for a probation'
 	client_round sick

@@ -10,7 +10,7 @@ load lib
 	local before
 	before=$(workers)
 	client_start 1000
-	client "expect new=${HEY[0.1.1]}"
+	client_expect "new=${HEY[0.1.1]}"
 	end KILL
 	client_round alone
 	expect 69 relctl status
@@ -19,7 +19,7 @@ load lib
 	log_has 'hello/listener/0: adopted, pid'
 	client_round adopted
 	runs 0.1.1
-	client "expect old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
+	client_expect "old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
 	expect 0 relctl downgrade 0.1.0
 	client_round 0.1.0
 	client_end 0
@@ -33,7 +33,7 @@ load lib
 	local before
 	before=$(workers)
 	client_start 100
-	client "expect new=${HEY[0.1.0]}"
+	client_expect "new=${HEY[0.1.0]}"
 	for _ in 1 2 3; do
 		end KILL
 		start
@@ -43,7 +43,7 @@ load lib
 	await_running 4
 	[ "$(workers)" = "$before" ] || fail "other workers: $before" "now: $(workers)"
 	client_round "after"
-	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
+	client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
 	expect 0 relctl upgrade 0.1.1
 	client_round 0.1.1
 	client_end 0
@@ -97,12 +97,12 @@ load lib
 	before=$(workers)
 	client_start 50
 	for i in 1 2 3 4 5; do
-		client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
+		client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
 		expect 0 relctl upgrade 0.1.1
 		end KILL
 		start
 		client_round "up$i"
-		client "expect old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
+		client_expect "old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
 		expect 0 relctl downgrade 0.1.0
 		end KILL
 		start

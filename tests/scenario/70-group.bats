@@ -13,7 +13,7 @@ begin() {
 	start_running 8
 	remember
 	client_start 400
-	client "expect new=${HEY[0.1.0]}"
+	client_expect "new=${HEY[0.1.0]}"
 }
 
 # FAULT: in the worker with the most connections.  WHERE is its name, CONNECTIONS their number.
@@ -28,7 +28,7 @@ fault() {
 }
 
 upgrade_all() {
-	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
+	client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
 	expect 0 relctl -o json upgrade 0.1.1
 	holds 'd["outcome"] == "upgraded"' 'd["workers"] == 8'
 	client_round 0.1.1
@@ -38,7 +38,7 @@ upgrade_all() {
 @test "eight workers change together, there and back" {
 	begin
 	upgrade_all
-	client "expect old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
+	client_expect "old=${HEY[0.1.1]} new=${HEY[0.1.0]}"
 	expect 0 relctl -o json downgrade 0.1.0
 	holds 'd["workers"] == 8'
 	client_round 0.1.0

@@ -44,7 +44,7 @@ await_ticks() { # MORE THAN
 	local at from=0.1.0 to
 	for to in 0.1.1 0.1.2; do
 		at=$(ticks)
-		client "expect old=${HEY[$from]} new=${HEY[$to]}"
+		client_expect "old=${HEY[$from]} new=${HEY[$to]}"
 		expect 0 relctl -o json upgrade "$to"
 		holds 'd["outcome"] == "upgraded"' 'd["workers"] == 1'
 		client_round "$to"
@@ -52,7 +52,7 @@ await_ticks() { # MORE THAN
 		from=$to
 	done
 	at=$(ticks)
-	client "expect old=${HEY[0.1.2]} new=${HEY[0.1.1]}"
+	client_expect "old=${HEY[0.1.2]} new=${HEY[0.1.1]}"
 	expect 0 relctl downgrade 0.1.1
 	client_round 0.1.1
 	await_ticks "$at"
@@ -88,7 +88,7 @@ await_ticks() { # MORE THAN
 	host_root 3
 	start_running 3
 	client_start 100
-	client "expect old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
+	client_expect "old=${HEY[0.1.0]} new=${HEY[0.1.1]}"
 	expect 0 relctl -o json upgrade 0.1.1
 	holds 'd["workers"] == 3' 'd["outcome"] == "upgraded"'
 	client_round 0.1.1

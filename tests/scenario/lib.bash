@@ -208,6 +208,12 @@ client_report() {
 	IFS= read -r -t 100 -u "$CLIENT_OUT" REPORT || fail "the client says nothing" "$(cat "$WORK/client.err")"
 }
 
+client_expect() { # [old=TEXT ]new=TEXT: the answers that are right from now on
+	client "expect $*"
+	client_report
+	[[ $REPORT == *'"expected":true'* ]] || fail "the client did not come to know what is right: $REPORT"
+}
+
 client_holds() { # EXPR...
 	tool holds "$@" <<<"$REPORT"
 }
