@@ -136,6 +136,20 @@ static const struct {
     {"fault-key", "^1 word in writable memory, the first at 0x[0-9a-f]+ in .*; each may be a dead value$"},
 };
 
+/* When the task, if there is one, has come out of the old code: before, no words are looked for. */
+static json_t *
+without_tasks(void)
+{
+	json_t *h = holders(true);
+	const json_t *first;
+	while ((first = json_array_get(json_object_get(h, "holders"), 0)) != NULL &&
+	       !json_is_integer(json_object_get(first, "offset"))) {
+		json_decref(h);
+		h = holders(true);
+	}
+	return h;
+}
+
 START_TEST(a_word_holds_old_code_strictly)
 {
 	char first[32], second[32];
@@ -143,8 +157,8 @@ START_TEST(a_word_holds_old_code_strictly)
 	snprintf(second, sizeof(second), "%s-2", kept[_i].module);
 	start(first);
 	prepare_fault(second, "strict");
-	json_t *f = commit(), *h = holders(true);
-	expect_held(f);
+	json_decref(commit());
+	json_t *h = without_tasks();
 	expect_held(h);
 	expect_words(json_object_get(h, "holders"), "memory", 1, kept[_i].where);
 	ck_assert_int_gt(fake_maps(first), 0);
@@ -153,7 +167,6 @@ START_TEST(a_word_holds_old_code_strictly)
 	json_decref(h);
 	h = holders(false); /* what was seen stands */
 	expect_words(json_object_get(h, "holders"), "memory", 1, kept[_i].where);
-	json_decref(f);
 	json_decref(h);
 }
 END_TEST
