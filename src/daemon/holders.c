@@ -95,13 +95,7 @@ holders_gather(struct daemon *d, bool all, holders_body_fn *body, holders_fn *fn
 json_t *
 holders_named(const struct sup_worker *w, const json_t *list)
 {
-	json_t *named = json_array(), *h;
-	size_t i;
-	json_array_foreach (list, i, h) {
-		json_t *copy = json_copy(h);
-		if (copy != NULL && json_object_set_new(copy, "worker", json_string(w->name)) == 0)
-			(void)json_object_set_new(copy, "pid", json_integer(w->pid));
-		json_array_append_new(named, copy);
-	}
+	json_t *named = json_array();
+	proto_holders_add(named, list, w->name, w->pid, SIZE_MAX);
 	return named;
 }

@@ -17,20 +17,10 @@
 #define ANSWER_WAIT (5 * DUR_S)    /* and a loop that serves answers */
 
 /* ------------------------------------------------------------------ lists */
-/* The worker's words, and whose they are. */
 static void
 add_all(json_t *to, const struct exec_worker *w, const json_t *list)
 {
-	size_t i;
-	json_t *h;
-	json_array_foreach (list, i, h) {
-		if (json_array_size(to) >= LISTED_MAX)
-			return;
-		json_t *copy = json_copy(h);
-		if (copy != NULL && json_object_set_new(copy, "worker", json_string(w->name)) == 0)
-			(void)json_object_set_new(copy, "pid", json_integer(w->pid));
-		json_array_append_new(to, copy);
-	}
+	proto_holders_add(to, list, w->name, w->pid, LISTED_MAX);
 }
 
 /* "hello/listener/0: task serve/3 (thread 4711) in listener 0.1.0, in its turn since …", and how many more. */

@@ -5,4 +5,5 @@ src_proto_librelproto_la_SOURCES = \
 	src/proto/proto.h \
 	src/proto/decision.c \
 	src/proto/packet.c \
-	src/proto/err_json.c
+	src/proto/err_json.c \
+	src/proto/holders.c

@@ -224,6 +224,13 @@ int proto_send_frame(int sock, const struct proto_frame *f, struct rel_err *err)
  * peer sent what it may not: close it). */
 int proto_recv(int sock, struct proto_packet *ret, struct rel_err *err) RTE_MUST_CHECK;
 
+/* ------------------------------------------------------------------ HOLDERs
+ * Best effort, both: a list that finds no memory is shorter. */
+/* Those that a worker told, and whose they are; of all at most `max`. */
+void proto_holders_add(json_t *to, const json_t *list, const char *worker, json_int_t pid, size_t max);
+/* The hint of the last one says that there are more. */
+void proto_holders_more(json_t *list);
+
 /* ------------------------------------------------------------------ JSON-RPC 2.0
  * Codes of the errors; the product's own errors travel as data {code, text, hint, …}. */
 enum proto_rpc_code {

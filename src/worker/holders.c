@@ -56,10 +56,12 @@ object_holder(const struct object *o, const char *reason)
 static void
 append(json_t *list, json_t *o)
 {
-	if (json_array_size(list) >= WORKER_LISTED)
+	if (json_array_size(list) >= WORKER_LISTED) {
+		proto_holders_more(list);
 		json_decref(o);
-	else if (o != NULL)
+	} else if (o != NULL) {
 		(void)json_array_append_new(list, o); /* best effort: a list that finds no memory is shorter */
+	}
 }
 
 static bool

@@ -182,6 +182,18 @@ update_root() { # FROM TO
 	unharmed
 }
 
+@test "of very many holders 500 are named, and that there are more is said" {
+	loop_root 0.1.0-loop
+	client_start 501
+	client pause
+	expect 0 relctl -o json upgrade 0.1.1-loop
+	expect 0 relctl -o json holders
+	holds 'len(d) == 500' '[h["hint"] for h in d].count("in old code until its turn ends") == 499' \
+		'"more follow that are not listed" in d[499]["hint"]'
+	expect 0 relctl -o json status
+	holds '[m["held_by"] for m in d["workers"][0]["modules"] if m["module"] == "listener"] == [501]'
+}
+
 # VERB FROM TO: under load, as in 20-upgrade.
 move() {
 	client_expect "old=${HEY[${2%-loop}]} new=${HEY[${3%-loop}]}"

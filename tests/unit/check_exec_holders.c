@@ -63,6 +63,20 @@ START_TEST(an_old_version_in_the_way_blocks)
 }
 END_TEST
 
+START_TEST(a_list_that_is_cut_off_says_so)
+{
+	struct world *w = world_new("gb", 2);
+	w->fakes[0].blocking = _i == 0 ? 1000 : 999;
+	w->fakes[1].blocking = _i == 0 ? 0 : 2;
+	run(w, EXEC_BLOCKED);
+	ck_assert_uint_eq(listed(w, "holders"), 1000);
+	const char *hint = json_string_value(json_object_get(json_array_get(json_object_get(w->result, "holders"), 999),
+	    "hint"));
+	ck_assert((hint != NULL && strstr(hint, "more follow") != NULL) == (_i == 1));
+	world_free(w);
+}
+END_TEST
+
 /* Nobody is to be waited for: another hint. */
 START_TEST(words_in_the_way_block)
 {
@@ -218,6 +232,7 @@ main(void)
 	tcase_add_loop_test(tc, an_old_version_in_the_way_blocks, 0, (int)NELEM(not_brutal));
 	tcase_add_test(tc, a_brutal_script_is_blocked_where_it_would_end_somebody);
 	tcase_add_loop_test(tc, who_stays_is_nobodys_business_where_the_purge_is_soft, 0, 3);
+	tcase_add_loop_test(tc, a_list_that_is_cut_off_says_so, 0, 2);
 	tcase_add_test(tc, words_in_the_way_block);
 	tcase_add_test(tc, words_and_a_task_in_the_way_block);
 	tcase_add_test(tc, brutal_ends_them);
