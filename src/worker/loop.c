@@ -286,7 +286,11 @@ worker_loop_arm(struct worker *w, bool idle)
 	if (at < 1)
 		at = 1; /* 0 would disarm it */
 	struct itimerspec its = {.it_value = {.tv_sec = at / DUR_S, .tv_nsec = at % DUR_S}};
-	MUST(timerfd_settime(w->timerfd, TFD_TIMER_ABSTIME, &its, NULL) == 0);
+	if (timerfd_settime(w->timerfd, TFD_TIMER_ABSTIME, &its, NULL) == 0)
+		return;
+	worker_log(w, RELW_ERROR, "cannot set the runtime's timer: %s; a module has closed descriptors that it did not open",
+	    strerror(errno));
+	abort();
 }
 
 int

@@ -182,6 +182,7 @@ START_TEST(without_its_descriptors_the_worker_ends)
 	ck_assert_int_eq(recv(fake.sock, &c, 1, 0), 0);
 	int status = fake_exit();
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	ck_assert_ptr_nonnull(strstr(fake_log(), "Bad file descriptor; a module has closed descriptors that it did not open"));
 }
 END_TEST
 
@@ -232,7 +233,7 @@ main(void)
 	Suite *s = suite_create("worker_rules");
 	TCase *tc = tcase_create("rules");
 	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_setup, fake_teardown);
+	tcase_add_checked_fixture(tc, fake_setup_logged, fake_teardown);
 	tcase_add_test(tc, a_static_variable_begins_anew);
 	tcase_add_test(tc, a_kept_rw_is_another_after_an_upgrade);
 	tcase_add_test(tc, a_change_of_the_old_state_outlives_the_abort);
