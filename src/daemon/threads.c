@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define OBJECTS_MAX 512
 #define THREADS_MAX 1024
 #define LISTED_MAX  32
+#define LOOK_MAX    (500 * DUR_MS) /* all of them: relupd waits */
 
 struct mapped {
 	char digest[REL_DIGEST_LEN + 1];
@@ -26,6 +28,12 @@ struct view {
 	struct stack_range ranges[OBJECTS_MAX];
 	struct mapped objects[OBJECTS_MAX];
 	size_t count;
+	pid_t tids[THREADS_MAX];
+	struct thread {
+		enum stack_seen seen;
+		struct stack_find find;
+	} threads[THREADS_MAX];
+	ssize_t thread_count;
 };
 
 /* "…/objects/DIGEST.so"; false: another file. */
@@ -123,33 +131,55 @@ unknown(const struct sup_worker *w, const char *why)
 	    "task", "thread", (int)w->pid, "function", "since", silent_since(w), "what", "unknown", "hint", why);
 }
 
+/* A thread of its own: what it has seized and could not stop is free when it ends. */
+static void *
+look(void *arg)
+{
+	struct view *v = arg;
+	mono_ns_t deadline = rel_mono_now() + LOOK_MAX;
+	for (ssize_t i = 0; i < v->thread_count; i++) {
+		struct thread *t = &v->threads[i];
+		/* Not stopped where it need not be. */
+		t->seen = stack_look_waiting(v->pid, v->tids[i], v->ranges, v->count, &t->find);
+		if (t->seen == STACK_UNKNOWN)
+			t->seen = stack_look_traced(v->pid, v->tids[i], v->ranges, v->count, deadline, &t->find);
+	}
+	return NULL;
+}
+
+static void
+look_at_all(struct view *v)
+{
+	pthread_t thread;
+	if (find_objects(v) != 0)
+		return;
+	v->thread_count = stack_threads(v->pid, v->tids, THREADS_MAX);
+	if (pthread_create(&thread, NULL, look, v) == 0)
+		pthread_join(thread, NULL);
+	else
+		v->thread_count = 0;
+}
+
 json_t *
 threads_stand(const struct sup_worker *w)
 {
 	json_t *list = json_array();
-	pid_t *tids = calloc(THREADS_MAX, sizeof(*tids));
 	struct view *v = calloc(1, sizeof(*v));
-	ssize_t n = -1;
-	if (list != NULL && tids != NULL && v != NULL) {
+	if (list != NULL && v != NULL) {
 		v->pid = w->pid;
-		n = find_objects(v) == 0 ? stack_threads(w->pid, tids, THREADS_MAX) : -1;
+		look_at_all(v);
 	}
 	bool loop = false;
-	for (ssize_t i = 0; i < n && json_array_size(list) < LISTED_MAX; i++) {
-		struct stack_find find;
-		/* Not stopped where it need not be: it may wait for what no signal ends. */
-		enum stack_seen seen = stack_look_waiting(w->pid, tids[i], v->ranges, v->count, &find);
-		if (seen == STACK_UNKNOWN)
-			seen = stack_look_traced(w->pid, tids[i], v->ranges, v->count, &find);
-		if (seen == STACK_HOLDS)
-			json_array_append_new(list, holder(w, v, tids[i], &find));
-		loop |= tids[i] == w->pid && (seen == STACK_HOLDS || seen == STACK_CLEAR);
+	for (ssize_t i = 0; v != NULL && i < v->thread_count; i++) {
+		const struct thread *t = &v->threads[i];
+		if (t->seen == STACK_HOLDS && json_array_size(list) < LISTED_MAX)
+			json_array_append_new(list, holder(w, v, v->tids[i], &t->find));
+		loop |= v->tids[i] == w->pid && (t->seen == STACK_HOLDS || t->seen == STACK_CLEAR);
 	}
 	if (!loop)
 		json_array_append_new(list, unknown(w, "the worker does not answer, and could not be looked at"));
 	else if (json_array_size(list) == 0)
 		json_array_append_new(list, unknown(w, "the worker does not answer, and its loop is in no module"));
-	free(tids);
 	free(v);
 	return list;
 }

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -24,6 +25,7 @@
 #define RED_ZONE  128u           /* below the stack pointer, and in use (x86-64 psABI) */
 #define CHUNK	  (16u * 1024u)
 #define STACK_MAX (64u * 1024u * 1024u) /* more of one stack is not looked at: unknown */
+#define LOOK_AGAIN 50000                /* ns: one that runs comes to a stop in less, mostly */
 
 struct registers {
 	uintptr_t pc, sp;
@@ -265,34 +267,54 @@ has_ended(pid_t pid, pid_t tid)
 	return rc != 0 || (tid == pid && si.si_code != CLD_TRAPPED && si.si_code != CLD_STOPPED);
 }
 
-/* Stopped by our PTRACE_INTERRUPT, or on its way to a signal that came first: that one is handed on.  One
- * that is killed meanwhile does not obey, and the next wait tells of its end. */
+/* Neither waits: nobody tells when one comes to a stop but the one wait that has no end of its own. */
 static bool
-wait_for_stop(pid_t pid, pid_t tid)
+has_news(pid_t tid, mono_ns_t deadline)
 {
-	while (!has_ended(pid, tid)) {
+	siginfo_t si = {0};
+	while (waitid(P_PID, (id_t)tid, &si, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 && si.si_pid == 0) {
+		if (rel_mono_now() >= deadline)
+			return false;
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = LOOK_AGAIN}, NULL);
+	}
+	return true;
+}
+
+/* Stopped by our PTRACE_INTERRUPT (STACK_CLEAR), or on its way to a signal that came first: that one is
+ * handed on.  One that is killed meanwhile does not obey, and the next wait tells of its end. */
+static enum stack_seen
+wait_for_stop(pid_t pid, pid_t tid, mono_ns_t deadline)
+{
+	for (;;) {
 		int status;
+		if (!has_news(tid, deadline))
+			return STACK_UNKNOWN;
+		if (has_ended(pid, tid))
+			return STACK_GONE;
 		pid_t got = waitpid(tid, &status, __WALL);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got != tid || !WIFSTOPPED(status))
-			return false;
+			return STACK_GONE;
 		if (status >> 16 == PTRACE_EVENT_STOP)
-			return true;
+			return STACK_CLEAR;
 		(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
 	}
-	return false;
 }
 
 enum stack_seen
-stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n, struct stack_find *ret)
+stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n, mono_ns_t deadline,
+    struct stack_find *ret)
 {
 	struct registers r;
+	if (rel_mono_now() >= deadline)
+		return STACK_UNKNOWN;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
 		return errno == ESRCH ? STACK_GONE : STACK_UNKNOWN;
 	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL); /* fails for one that ends */
-	if (!wait_for_stop(pid, tid))
-		return STACK_GONE;
+	enum stack_seen stopped = wait_for_stop(pid, tid, deadline);
+	if (stopped != STACK_CLEAR)
+		return stopped;
 	enum stack_seen seen = read_registers(tid, &r) ? scan(pid, &r, ranges, n, ret) : STACK_UNKNOWN;
 	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) != 0 && !has_ended(pid, tid))
 		(void)waitpid(tid, NULL, __WALL); /* killed while it was stopped */

@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/base.h"
+
 #define STACK_THREADS_MAX 32768 /* of one process */
 
 struct stack_range {
@@ -53,9 +55,10 @@ enum stack_seen stack_look_waiting(pid_t pid, pid_t tid, const struct stack_rang
 
 /* A thread of another process, stopped by ptrace for the look and set free again; should the caller die
  * meanwhile, the kernel sets it free.  Its signals and its waits in the kernel go on undisturbed, and the
- * exit status of the process stays for who waits for it.  For one that runs: a wait that no signal ends (for
- * a disk, in vfork) keeps the caller waiting too. */
+ * exit status of the process stays for who waits for it.  One in a wait that no signal ends (for a disk, in
+ * vfork) does not stop: after the deadline it is STACK_UNKNOWN, and as good as stopped until the calling
+ * thread has ended.  So the caller is a thread, or a process, that ends when it has looked. */
 enum stack_seen stack_look_traced(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,
-    struct stack_find *ret);
+    mono_ns_t deadline, struct stack_find *ret);
 
 #endif

@@ -21,6 +21,7 @@
 #include "stack/stack.h"
 #include "worker/worker_priv.h"
 
+#define LOOK_MAX (100 * DUR_MS) /* the loop waits: for threads that wait for a disk, say */
 #define LOOKS 5 /* where threads begin all the time nobody knows what they are in */
 
 struct look {
@@ -106,9 +107,10 @@ look_from_a_copy(struct look *l)
 	if (pid == 0) {
 		if (getppid() != worker)
 			_exit(1);
+		mono_ns_t deadline = rel_mono_now() + LOOK_MAX;
 		for (size_t i = 0; i < l->count; i++)
 			if (l->seen[i].seen == STACK_UNKNOWN)
-				l->seen[i].seen = stack_look_traced(worker, l->tids[i], l->ranges, l->range_count,
+				l->seen[i].seen = stack_look_traced(worker, l->tids[i], l->ranges, l->range_count, deadline,
 				    &l->seen[i].find);
 		_exit(0);
 	}

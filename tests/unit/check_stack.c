@@ -102,8 +102,8 @@ START_TEST(one_that_runs_is_stopped_and_goes_on)
 	await_child();
 	while (stack_look_waiting(child, child, nowhere, 1, &find) != STACK_UNKNOWN)
 		continue; /* it was not running just then */
-	ck_assert_int_eq(stack_look_traced(child, child, nowhere, 1, &find), STACK_CLEAR);
-	ck_assert_int_eq(stack_look_traced(child, child, anywhere, 1, &find), STACK_HOLDS);
+	ck_assert_int_eq(stack_look_traced(child, child, nowhere, 1, INT64_MAX, &find), STACK_CLEAR);
+	ck_assert_int_eq(stack_look_traced(child, child, anywhere, 1, INT64_MAX, &find), STACK_HOLDS);
 	ck_assert(find.frame);
 	ck_assert_int_eq(kill(child, SIGUSR1), 0);
 	end_of_the_child(SIGUSR1);
@@ -124,21 +124,58 @@ START_TEST(one_that_cannot_be_stopped_is_looked_at_as_it_is)
 }
 END_TEST
 
+static bool
+is_traced(void)
+{
+	char path[64], line[256];
+	int tracer = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+	FILE *f = fopen(path, "re");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "TracerPid: %d", &tracer);
+	if (f != NULL)
+		fclose(f);
+	return tracer != 0;
+}
+
+static void *
+look_for_a_while(void *arg)
+{
+	enum stack_seen *seen = arg;
+	struct stack_find find;
+	*seen = stack_look_traced(child, child, nowhere, 1, rel_mono_now() + 20 * DUR_MS, &find);
+	ck_assert(is_traced());
+	return NULL;
+}
+
+/* Who looks does not wait longer than he likes, and when he has ended all is as it was. */
+START_TEST(one_that_cannot_be_stopped_keeps_nobody_waiting)
+{
+	struct stack_find find;
+	enum stack_seen seen;
+	pthread_t t;
+	if (child == 0)
+		stand_in_vfork();
+	await_child();
+	while (stack_look_waiting(child, child, nowhere, 1, &find) == STACK_UNKNOWN)
+		continue;
+	ck_assert_int_eq(pthread_create(&t, NULL, look_for_a_while, &seen), 0);
+	pthread_join(t, NULL);
+	ck_assert_int_eq(seen, STACK_UNKNOWN);
+	while (is_traced()) /* the last that a thread does */
+		continue;
+	ck_assert_int_eq(stack_look_waiting(child, child, nowhere, 1, &find), STACK_CLEAR);
+	ck_assert_int_eq(stack_look_traced(child, child, nowhere, 1, 0, &find), STACK_UNKNOWN); /* it is late already */
+	ck_assert(!is_traced());
+}
+END_TEST
+
 static void *
 kill_child(void *arg)
 {
 	(void)arg;
-	char path[64], line[256];
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
-	for (bool traced = false; !traced;) { /* the look has begun */
-		FILE *f = fopen(path, "re");
-		while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-			int tracer;
-			traced |= sscanf(line, "TracerPid: %d", &tracer) == 1 && tracer != 0;
-		}
-		if (f != NULL)
-			fclose(f);
-	}
+	while (!is_traced()) /* the look has begun */
+		continue;
 	kill(child, SIGKILL);
 	return NULL;
 }
@@ -154,7 +191,7 @@ START_TEST(who_dies_under_the_look_keeps_his_status)
 	while (stack_look_waiting(child, child, nowhere, 1, &find) == STACK_UNKNOWN)
 		continue;
 	ck_assert_int_eq(pthread_create(&t, NULL, kill_child, NULL), 0);
-	ck_assert_int_eq(stack_look_traced(child, child, nowhere, 1, &find), STACK_GONE);
+	ck_assert_int_eq(stack_look_traced(child, child, nowhere, 1, INT64_MAX, &find), STACK_GONE);
 	pthread_join(t, NULL);
 	end_of_the_child(SIGKILL);
 }
@@ -358,6 +395,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, one_that_runs_is_stopped_and_goes_on);
 	tcase_add_test(tc, one_that_cannot_be_stopped_is_looked_at_as_it_is);
+	tcase_add_test(tc, one_that_cannot_be_stopped_keeps_nobody_waiting);
 	tcase_add_test(tc, who_dies_under_the_look_keeps_his_status);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("memory");
