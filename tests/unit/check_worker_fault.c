@@ -311,6 +311,21 @@ START_TEST(the_copy_of_a_rehearsal_says_nothing)
 }
 END_TEST
 
+/* What names faults has room for some versions, not for all that ever ran: those that are gone make room. */
+START_TEST(after_very_many_loads_a_fault_is_named)
+{
+	start("fault-crash-1");
+	for (int i = 0; i < 1100; i++)
+		load(i % 2 == 0 ? "fault-crash-2" : "fault-crash-1");
+	load("fault-crash-3");
+	tell("read");
+	json_t *f = expect_fault(SIGSEGV, "SIGSEGV: read of address 0x0, at \\+" HEX " of " MODULE("3")
+		" \\(digest .*\\); in the loop");
+	expect_place(f, "fault-crash-3");
+	json_decref(f);
+}
+END_TEST
+
 /* Nobody listens, or nobody reads: the log has it all the same. */
 START_TEST(without_relupd_the_log_has_it)
 {
@@ -457,6 +472,7 @@ main(void)
 	tcase_add_loop_test(tc, a_signal_from_outside_is_told_apart, 0, 6);
 	tcase_add_test(tc, the_copy_of_a_rehearsal_says_nothing);
 	tcase_add_test(tc, without_relupd_the_log_has_it);
+	tcase_add_test(tc, after_very_many_loads_a_fault_is_named);
 #endif
 	tcase_add_loop_test(tc, a_childs_fault_is_its_own, 0, 2);
 	tcase_add_loop_test(tc, tombstones_do_not_hinder_the_end, 0, 2);
