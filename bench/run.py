@@ -552,6 +552,10 @@ def main():
     p.add_argument("--only", action="append", default=[], help="one measurement (repeatable)")
     a = p.parse_args()
     bench = Bench(os.path.abspath(a.build), os.path.abspath(a.source), a.quick, a.only)
+    names = [name for name, _ in measurements(bench)]
+    if unknown := [name for name in a.only if name not in names]:
+        shutil.rmtree(bench.dir, ignore_errors=True)
+        p.error(f"no measurement is called {', '.join(unknown)}; there are {', '.join(names)}")
     here = machine()
     print(json.dumps({"machine": here}), flush=True)
     if here["load"] > 0.5 * here["cpus"]:
