@@ -227,8 +227,6 @@ purge_strictly(struct worker *w, bool strict)
 		int at = worker_gen_index(w->gen, o->module);
 		bool current = at >= 0 && w->gen->table.e[at].obj == o;
 		o->strict = !current && (o->strict || (strict && !o->fresh));
-		if (current)
-			o->seen = WORDS_UNSEEN; /* it runs */
 	}
 	if (strict)
 		worker_words_again(w);

@@ -98,7 +98,7 @@ is_target(const struct sections *s, const ElfW(Shdr) * sh)
 static int
 find_targets(const struct object *o, size_t owner, struct memory_target *v, size_t *n)
 {
-	struct sections s;
+	struct sections s = {0};
 	struct link_map *lm;
 	size_t first = *n;
 	bool joins = false;
@@ -120,8 +120,7 @@ find_targets(const struct object *o, size_t owner, struct memory_target *v, size
 	}
 	if (rc != 0)
 		*n = first;
-	else
-		free(s.v);
+	free(s.v);
 	return rc;
 }
 
@@ -281,6 +280,28 @@ release(struct words_look *l)
 	l->found = NULL;
 }
 
+static void
+say(const struct worker *w, const struct object *o)
+{
+	if (o->seen == WORDS_SOME)
+		worker_log(w, RELW_WARNING, "module %s %s stays mapped: %zu word%s in writable memory, the first at "
+		    "%#jx in %s", o->module, o->table->vsn, o->words.count, o->words.count == 1 ? "" : "s",
+		    (uintmax_t)o->words.at, o->words.where);
+	else
+		worker_log(w, RELW_WARNING, "module %s %s stays mapped: writable memory could not be looked through",
+		    o->module, o->table->vsn);
+}
+
+static void
+see(const struct worker *w, struct object *o, enum words_seen seen)
+{
+	bool news = seen != o->seen;
+	o->seen = seen;
+	o->in_look = 0;
+	if (o->strict && news && seen > WORDS_NONE)
+		say(w, o);
+}
+
 void
 worker_words_look(struct worker *w)
 {
@@ -291,13 +312,24 @@ worker_words_look(struct worker *w)
 		return;
 	release(&w->look);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
-		o->seen = o->in_look > 0 ? WORDS_UNKNOWN : o->seen;
+		if (o->in_look > 0)
+			see(w, o, WORDS_UNKNOWN);
 }
 
 bool
 worker_words_looking(const struct worker *w)
 {
 	return w->look.pid != 0;
+}
+
+/* Whatever a copy sees that was forked before. */
+void
+worker_words_forget(const struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		t->e[i].obj->seen = WORDS_UNSEEN;
+		t->e[i].obj->in_look = 0;
+	}
 }
 
 void
@@ -321,28 +353,17 @@ worker_words_due(struct worker *w, mono_ns_t now)
 
 /* ------------------------------------------------------------------ what came of it */
 static void
-say(const struct worker *w, const struct object *o)
-{
-	if (o->seen == WORDS_SOME)
-		worker_log(w, RELW_WARNING, "module %s %s stays mapped: %zu word%s in writable memory, the first at "
-		    "%#jx in %s", o->module, o->table->vsn, o->words.count, o->words.count == 1 ? "" : "s",
-		    (uintmax_t)o->words.at, o->words.where);
-	else
-		worker_log(w, RELW_WARNING, "module %s %s stays mapped: writable memory could not be looked through",
-		    o->module, o->table->vsn);
-}
-
-static void
 take(const struct worker *w, struct object *o)
 {
 	const struct words_found *f = w->look.found;
-	enum words_seen before = o->seen;
 	size_t at = o->in_look - 1;
 	o->words = f->of[at];
-	o->seen = !f->whole || !f->known[at] ? WORDS_UNKNOWN : o->words.count > 0 ? WORDS_SOME : WORDS_NONE;
-	o->in_look = 0;
-	if (o->strict && o->seen != WORDS_NONE && o->seen != before)
-		say(w, o);
+	if (!f->whole || !f->known[at])
+		see(w, o, WORDS_UNKNOWN);
+	else if (o->words.count > 0)
+		see(w, o, WORDS_SOME);
+	else /* who was in it when the copy was made may have written since */
+		see(w, o, o->foreign || o->handles ? WORDS_UNSEEN : WORDS_NONE);
 }
 
 static void
@@ -380,6 +401,7 @@ worker_words_tick(struct worker *w, mono_ns_t now)
 void
 worker_words_drop(struct worker *w)
 {
+	w->look.at = WORKER_NEVER;
 	if (w->look.pid == 0)
 		return;
 	kill(w->look.pid, SIGKILL);

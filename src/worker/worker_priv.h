@@ -617,6 +617,8 @@ void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
 void worker_purge_mark_all(struct worker *w, bool mark);
 void worker_purge_mark_used(struct worker *w); /* by what is current, and by turns */
 bool worker_object_used(const struct worker *w, const struct object *o); /* the same of one */
+/* Of what is not marked: threads that are not the runtime's, and handlers of signals. */
+void worker_purge_find_others(struct worker *w);
 bool worker_in_the_way(const struct worker *w, const struct object *o, const char *digest);
 /* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
 const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
@@ -665,10 +667,11 @@ json_t *worker_foreign_json(const struct foreign *f, const struct object *o); /*
 mono_ns_t worker_words_due(struct worker *w, mono_ns_t now); /* looks if it is time; when it is, next */
 void worker_words_look(struct worker *w);
 void worker_words_again(struct worker *w);  /* what comes next is looked for at once */
+void worker_words_forget(const struct table *t); /* it may run from now on: what was seen is out of date */
 bool worker_words_looking(const struct worker *w);
 void worker_words_read(struct worker *w);
 void worker_words_tick(struct worker *w, mono_ns_t now);
-void worker_words_drop(struct worker *w);
+void worker_words_drop(struct worker *w); /* the end: nobody looks any more */
 json_t *worker_words_json(const struct object *o); /* HOLDER of proto.h */
 
 /* start.c */
