@@ -16,6 +16,8 @@
 #define BATCH 512u                    /* pages whose presence is asked for at once */
 #define CHUNK (32u * 1024u)           /* read at once; lies on the caller's stack, which is to be skipped */
 
+#define BESIDE 3u                     /* words before a handle: at fork {prepare, parent, child, handle}; at exit fewer */
+
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
 
@@ -27,6 +29,11 @@ struct looking {
 	int pagemap;                  /* -1: every page is taken for present */
 	const char *where;
 	struct memory_words *ret;
+	struct {
+		uintptr_t at;         /* 0: none */
+		size_t owner;
+	} last[BESIDE];               /* counted; a ring */
+	unsigned next;
 };
 
 static int
@@ -43,6 +50,18 @@ memory_sort(struct stack_range *v, size_t n)
 		qsort(v, n, sizeof(*v), by_address);
 }
 
+/* They were counted just now: where that leaves none, the next one is the first. */
+static void
+discount(struct looking *l, uintptr_t handle_at, size_t owner)
+{
+	for (unsigned i = 0; i < BESIDE; i++)
+		if (l->last[i].at != 0 && l->last[i].owner == owner &&
+		    handle_at - l->last[i].at <= BESIDE * sizeof(uintptr_t)) {
+			l->ret[owner].count--;
+			l->last[i].at = 0;
+		}
+}
+
 static void
 hit(struct looking *l, uintptr_t at, uintptr_t word)
 {
@@ -51,6 +70,13 @@ hit(struct looking *l, uintptr_t at, uintptr_t word)
 		struct memory_words *w = &l->ret[t->owner];
 		if (word < t->range.lo || word >= t->range.hi)
 			continue;
+		if (word == t->handle) {
+			discount(l, at, t->owner);
+			return;
+		}
+		l->last[l->next].at = at;
+		l->last[l->next].owner = t->owner;
+		l->next = (l->next + 1) % BESIDE;
 		if (w->count++ == 0) {
 			const char *base = strrchr(l->where, '/');
 			w->at = at;

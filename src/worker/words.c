@@ -94,6 +94,17 @@ is_target(const struct sections *s, const ElfW(Shdr) * sh)
 	return sh->sh_addr != s->frames.p_vaddr || s->frames.p_memsz == 0;
 }
 
+/* __dso_handle: crtbegin.o, which is linked first, begins the data with it, and it points to itself; a program
+ * hands it to libc alone.  By stack_read(), as the sections may tell what is not true. */
+static uintptr_t
+handle_at(const ElfW(Shdr) * sh, uintptr_t lo)
+{
+	uintptr_t word = 0;
+	if (sh->sh_type != SHT_PROGBITS || (sh->sh_flags & SHF_WRITE) == 0 || sh->sh_size < sizeof(word))
+		return 0;
+	return stack_read(lo, &word, sizeof(word)) && word == lo ? lo : 0;
+}
+
 /* -1: nobody knows what leads into it. */
 static int
 find_targets(const struct object *o, size_t owner, struct memory_target *v, size_t *n)
@@ -113,10 +124,13 @@ find_targets(const struct object *o, size_t owner, struct memory_target *v, size
 		if (joins && lo >= v[*n - 1].range.hi)
 			v[*n - 1].range.hi = hi;
 		else if (*n - first < PARTS_MAX)
-			v[(*n)++] = (struct memory_target){{lo, hi}, owner};
+			v[(*n)++] = (struct memory_target){{lo, hi}, owner, 0};
 		else
 			rc = -1;
 		joins = true;
+		uintptr_t handle = rc == 0 ? handle_at(sh, lo) : 0;
+		if (handle != 0)
+			v[*n - 1].handle = handle;
 	}
 	if (rc != 0)
 		*n = first;

@@ -164,8 +164,9 @@ END_TEST
 static size_t page;
 
 /* Nobody's: what is looked for leads to here. */
-static const struct memory_target target[] = {{{0x123450000000, 0x123450001000}, 0}};
-#define WORD ((uintptr_t)0x123450000010)
+#define WORD   ((uintptr_t)0x123450000010)
+#define HANDLE ((uintptr_t)0x123450000800)
+static const struct memory_target target[] = {{{0x123450000000, 0x123450001000}, 0, HANDLE}};
 
 static char *
 pages(size_t n, int prot, int flags)
@@ -249,6 +250,30 @@ START_TEST(the_ends_of_a_range)
 	p[2] = target[0].range.lo;
 	p[3] = target[0].range.hi - 1;
 	ck_assert_int_eq(words_found(NULL).count, 2);
+	munmap(p, page);
+}
+END_TEST
+
+static const struct {
+	uintptr_t words[5];
+	size_t count, first;
+} handles[] = {
+    {{HANDLE}, 0, 0},
+    {{WORD, WORD, WORD, HANDLE}, 0, 0},                /* as of pthread_atfork() */
+    {{4, 0x776655443322, WORD, HANDLE}, 0, 0},         /* as of atexit() */
+    {{WORD, WORD, WORD, WORD, HANDLE}, 1, 0},          /* what lies before that is somebody's */
+    {{WORD, 0, 0, 0, HANDLE}, 1, 0},
+    {{WORD, HANDLE, WORD}, 1, 2},                      /* and what lies behind it */
+    {{WORD, HANDLE, HANDLE, WORD, WORD}, 2, 3},        /* none is taken off twice */
+};
+
+START_TEST(what_stands_before_a_handle_is_libcs)
+{
+	uintptr_t *p = (void *)pages(1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	memcpy(p, handles[_i].words, sizeof(handles[_i].words));
+	struct memory_words w = words_found(NULL);
+	ck_assert_uint_eq(w.count, handles[_i].count);
+	ck_assert(w.count == 0 || w.at == (uintptr_t)&p[handles[_i].first]);
 	munmap(p, page);
 }
 END_TEST
@@ -366,6 +391,7 @@ main(void)
 	tcase_add_test(tc, a_word_is_found_where_it_lies);
 	tcase_add_test(tc, words_are_counted);
 	tcase_add_test(tc, the_ends_of_a_range);
+	tcase_add_loop_test(tc, what_stands_before_a_handle_is_libcs, 0, NELEM(handles));
 	tcase_add_test(tc, what_is_no_private_memory_is_not_looked_at);
 	tcase_add_test(tc, what_is_not_there_is_not_looked_at);
 	tcase_add_test(tc, what_is_to_be_skipped_is);

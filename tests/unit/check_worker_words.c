@@ -322,6 +322,16 @@ START_TEST(a_conversion_leaves_no_word)
 }
 END_TEST
 
+/* Its lists of what to call are not a program's words: dlclose() takes its part away. */
+START_TEST(what_libc_is_to_call_leaves_no_word)
+{
+	start("fault-exit-1");
+	prepare_fault("fault-exit-2", "strict");
+	expect_gone(commit());
+	ck_assert_int_eq(fake_maps("/fault-exit-1.so"), 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ what is not known */
 /* A module that was stripped of its sections: where words may lead is not known. */
 static json_t *
@@ -524,6 +534,7 @@ main(void)
 	tcase_add_loop_test(tc, the_runtime_leaves_no_word, 0, !SANITIZED);
 	tcase_add_loop_test(tc, a_conversion_leaves_no_word, 0, !SANITIZED);
 	tcase_add_loop_test(tc, code_that_comes_back_is_looked_for_anew, 0, !SANITIZED);
+	tcase_add_loop_test(tc, what_libc_is_to_call_leaves_no_word, 0, !SANITIZED);
 	tcase_add_test(tc, a_worker_without_a_descriptor_left);
 	tcase_add_test(tc, a_module_without_sections_is_held);
 	tcase_add_test(tc, a_copy_that_is_killed_tells_nothing);
