@@ -5,8 +5,8 @@
  * (relctl holders --memory).
  *
  * A forked copy looks, as its memory stands still: the worker pauses for the fork alone.  What the runtime
- * keeps there itself is skipped, and so are stacks: who runs old code is found otherwise (task.c, foreign.c),
- * and below the frames of a stack there is nothing but dead words.  ld.so has pointers to each object too, but
+ * keeps there itself is skipped, and so are the stacks of its threads: who runs old code is found otherwise
+ * (task.c, foreign.c).  Of others only what lies below their frames is, which is nothing but dead words.  ld.so has pointers to each object too, but
  * only to parts that no program's own lead into: headers, symbols, the frame table.  The file's sections tell
  * these apart.
  */
@@ -145,9 +145,10 @@ range_of(const void *p, size_t size)
 	return (struct stack_range){(uintptr_t)p, (uintptr_t)p + size};
 }
 
-/* Up to the thread's own data: what hangs on it by pthread_setspecific() is no stack. */
+/* Up to `end`, where that is known: what belongs to the thread lies above the frames, in the same mapping, variables
+ * of libraries and what hangs on it by pthread_setspecific(). */
 static bool
-stack_of(pthread_t thread, struct stack_range *ret)
+stack_of(pthread_t thread, uintptr_t end, struct stack_range *ret)
 {
 	pthread_attr_t attr;
 	void *at = NULL;
@@ -157,13 +158,13 @@ stack_of(pthread_t thread, struct stack_range *ret)
 	int rc = pthread_attr_getstack(&attr, &at, &size);
 	pthread_attr_destroy(&attr);
 	*ret = range_of(at, size);
-	if ((uintptr_t)thread > ret->lo && (uintptr_t)thread < ret->hi)
-		ret->hi = (uintptr_t)thread;
+	if (end > ret->lo && end < ret->hi)
+		ret->hi = end;
 	return rc == 0;
 }
 
 static void
-find_skipped(struct worker *w, struct words_found *f, const struct stack_range *foreign, size_t n)
+find_skipped(struct worker *w, struct words_found *f, const struct stack_range *dead, size_t n)
 {
 	struct stack_range *v = f->skip;
 	size_t k = 0;
@@ -178,12 +179,12 @@ find_skipped(struct worker *w, struct words_found *f, const struct stack_range *
 		if (dlinfo(o->handle, RTLD_DI_LINKMAP, &lm) == 0)
 			v[k++] = range_of(lm, malloc_usable_size(lm));
 	}
-	if (stack_of(pthread_self(), &v[k]))
+	if (stack_of(pthread_self(), (uintptr_t)pthread_self(), &v[k]))
 		k++;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)
-		if (stack_of(t->thread, &v[k]))
+		if (stack_of(t->thread, atomic_load(&t->frames), &v[k]))
 			k++;
-	memcpy(v + k, foreign, n * sizeof(*v));
+	memcpy(v + k, dead, n * sizeof(*v));
 	f->skip_count = k + n;
 	memory_sort(v, f->skip_count);
 }
@@ -230,20 +231,20 @@ make_room(struct worker *w, size_t chosen, size_t skips)
 static int
 fill(struct worker *w, size_t chosen)
 {
-	struct stack_range *foreign;
+	struct stack_range *dead;
 	size_t n;
-	if (worker_foreign_stacks(w, &foreign, &n) != 0)
+	if (worker_foreign_dead(w, &dead, &n) != 0)
 		return -1;
 	int rc = make_room(w, chosen, 3 * objects(w) + w->tasks.count + 1 + n);
 	if (rc == 0) {
 		struct words_found *f = w->look.found;
-		find_skipped(w, f, foreign, n);
+		find_skipped(w, f, dead, n);
 		for (const struct object *o = w->objects; o != NULL; o = o->next)
 			if (o->in_look > 0)
 				f->known[o->in_look - 1] =
 				    find_targets(o, o->in_look - 1, f->targets, &f->target_count) == 0;
 	}
-	free(foreign);
+	free(dead);
 	return rc;
 }
 

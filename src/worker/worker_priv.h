@@ -130,6 +130,7 @@ struct task {
 	_Atomic(struct gen *) runs;   /* the same, once the pin stands: the loop may look into it */
 	_Atomic uint64_t turn, asked; /* asked: the turn that was asked to end */
 	_Atomic int64_t since;        /* mono_ns_t: its turn's beginning */
+	_Atomic(uintptr_t) frames;    /* its stack up to here: above lies what belongs to the thread; 0: not begun */
 	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */
 	_Atomic bool cancelled, ended;
 	int rc;                       /* once ended */
@@ -656,8 +657,8 @@ struct foreign_list {
 	struct foreign *v;
 	size_t n;
 };
-/* The mappings that stacks of such threads lie in, as far as they are known; *ret is malloc'ed. */
-int worker_foreign_stacks(struct worker *w, struct stack_range **ret, size_t *ret_n) RTE_MUST_CHECK;
+/* What lies below the frames of such threads, as far as it is known; *ret is malloc'ed. */
+int worker_foreign_dead(struct worker *w, struct stack_range **ret, size_t *ret_n) RTE_MUST_CHECK;
 int worker_foreign_find(struct worker *w, struct foreign_list *ret) RTE_MUST_CHECK; /* -1: nobody knows */
 void worker_foreign_free(struct foreign_list *list);
 const struct foreign *worker_foreign_holds(const struct foreign_list *list, const struct object *o);

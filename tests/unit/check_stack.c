@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,51 @@ words_found(const struct stack_range *skip)
 	return w;
 }
 
+struct waits {
+	int pipe[2];
+	_Atomic pid_t tid;
+	_Atomic uintptr_t frame;
+};
+
+static void *
+waits(void *arg)
+{
+	struct waits *w = arg;
+	char c;
+	atomic_store(&w->frame, (uintptr_t)__builtin_frame_address(0));
+	atomic_store(&w->tid, (pid_t)syscall(SYS_gettid));
+	(void)!read(w->pipe[0], &c, 1);
+	return NULL;
+}
+
+/* A stack in the midst of a heap: above its frames, and far below, lies what is not dead. */
+START_TEST(what_lies_below_the_frames_is_dead)
+{
+	struct waits w = {0};
+	pthread_attr_t attr;
+	pthread_t t;
+	struct stack_range dead;
+	size_t half = 2 * STACK_DEAD_MAX, size = (size_t)1 << 20;
+	char *p = pages(2 * half / page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE);
+	ck_assert_int_eq(pipe(w.pipe), 0);
+	pthread_attr_init(&attr);
+	ck_assert_int_eq(pthread_attr_setstack(&attr, p + half, size), 0);
+	ck_assert_int_eq(pthread_create(&t, &attr, waits, &w), 0);
+	while (atomic_load(&w.tid) == 0 || !stack_dead(getpid(), w.tid, &dead) || dead.hi < (uintptr_t)p ||
+	       stack_look_waiting(getpid(), w.tid, nowhere, 1, &(struct stack_find){0}) == STACK_UNKNOWN)
+		continue;
+	ck_assert_uint_lt(dead.hi, w.frame);
+	ck_assert_uint_gt(dead.hi, (uintptr_t)p + half);
+	ck_assert_uint_eq(dead.hi - dead.lo, STACK_DEAD_MAX);
+	ck_assert_int_eq(write(w.pipe[1], "x", 1), 1);
+	pthread_join(t, NULL);
+	pthread_attr_destroy(&attr);
+	close(w.pipe[0]);
+	close(w.pipe[1]);
+	munmap(p, 2 * half);
+}
+END_TEST
+
 static void
 setup_memory(void)
 {
@@ -391,6 +437,7 @@ main(void)
 	tcase_add_test(tc, a_word_is_found_where_it_lies);
 	tcase_add_test(tc, words_are_counted);
 	tcase_add_test(tc, the_ends_of_a_range);
+	tcase_add_test(tc, what_lies_below_the_frames_is_dead);
 	tcase_add_loop_test(tc, what_stands_before_a_handle_is_libcs, 0, NELEM(handles));
 	tcase_add_test(tc, what_is_no_private_memory_is_not_looked_at);
 	tcase_add_test(tc, what_is_not_there_is_not_looked_at);

@@ -227,6 +227,24 @@ START_TEST(an_end_before_the_first_look)
 }
 END_TEST
 
+/* A thread-local variable lies in the mapping of a task's stack, and is none of it. */
+START_TEST(a_thread_local_word_of_a_library)
+{
+	start("fault-locale-1");
+	prepare_fault("fault-locale-2", "strict");
+	json_t *f = commit(), *h = holders(true);
+	ck_assert_ptr_nonnull(old_of(f));
+	while (json_integer_value(json_object_get(old_of(h), "held_by")) > 1) { /* the task has not left it yet */
+		json_decref(h);
+		h = holders(true);
+	}
+	expect_held(h);
+	expect_words(json_object_get(h, "holders"), "memory", 1, "1 word");
+	json_decref(f);
+	json_decref(h);
+}
+END_TEST
+
 static json_t *
 look(const char *purge)
 {
@@ -525,6 +543,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, fake_setup_logged, fake_teardown);
 	tcase_add_loop_test(tc, a_word_holds_old_code_strictly, 0, NELEM(kept));
+	tcase_add_test(tc, a_thread_local_word_of_a_library);
 	tcase_add_test(tc, a_soft_purge_does_not_look);
 	tcase_add_test(tc, strictness_waits_for_the_confirmation);
 	tcase_add_test(tc, an_end_before_the_first_look);
