@@ -27,6 +27,7 @@ struct looking {
 	struct stack_range all;       /* spans the targets: what lies outside is no hit */
 	size_t page;
 	int pagemap;                  /* -1: every page is taken for present */
+	int mem;                      /* -1: it is not to be had */
 	const char *where;
 	struct memory_words *ret;
 	struct {
@@ -88,6 +89,19 @@ hit(struct looking *l, uintptr_t at, uintptr_t word)
 	}
 }
 
+/* By process_vm_readv() the kernel would give a forked copy a page of its own for each that it reads: it pins what
+ * it reads, and pins nothing that is shared with the worker. */
+static bool
+read_words(const struct looking *l, uintptr_t at, void *to, size_t n)
+{
+	if (l->mem < 0)
+		return stack_read(at, to, n);
+	ssize_t got = pread(l->mem, to, n, (off_t)at);
+	if (got >= 0 || errno == EIO)
+		errno = EFAULT; /* it ends before, or is not there */
+	return got == (ssize_t)n;
+}
+
 /* A page that cannot be read (of a file that was cut off) holds nothing for anybody. */
 static int
 look_at_words(struct looking *l, uintptr_t at, uintptr_t end)
@@ -95,10 +109,10 @@ look_at_words(struct looking *l, uintptr_t at, uintptr_t end)
 	uintptr_t words[CHUNK / sizeof(uintptr_t)];
 	while (at < end) {
 		size_t size = end - at < sizeof(words) ? end - at : sizeof(words);
-		if (!stack_read(at, words, size)) {
+		if (!read_words(l, at, words, size)) {
 			size_t rest = l->page - at % l->page; /* alone it is read, or is not there */
 			size = size < rest ? size : rest;
-			if (!stack_read(at, words, size)) {
+			if (!read_words(l, at, words, size)) {
 				if (errno != EFAULT)
 					return -errno;
 				at += size;
@@ -198,12 +212,15 @@ memory_look(const struct memory_target *targets, size_t n, const struct stack_ra
 	if (rc != 0)
 		return rc;
 	l.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	l.mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	int more = 0;
 	while (rc == 0 && (more = maps_next(&maps, &m)) > 0)
 		if (m.readable && m.writable && !m.shared && m.hi - m.lo <= MEMORY_MAPPING_MAX)
 			rc = look_at_mapping(&l, &m, skip, skip_n, &at);
 	if (l.pagemap >= 0)
 		close(l.pagemap);
+	if (l.mem >= 0)
+		close(l.mem);
 	maps_close(&maps);
 	return rc != 0 ? rc : more;
 }

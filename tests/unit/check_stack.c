@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -356,6 +357,29 @@ START_TEST(what_is_not_there_is_not_looked_at)
 }
 END_TEST
 
+/* A copy shares its pages with who made it, and goes on to. */
+START_TEST(a_look_copies_no_page)
+{
+	size_t n = 4096;
+	char *p = pages(n, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	(void)madvise(p, n * page, MADV_NOHUGEPAGE);
+	memset(p, 1, n * page);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct memory_words found = {0};
+		struct rusage before, after;
+		getrusage(RUSAGE_SELF, &before);
+		int rc = memory_look(target, 1, NULL, 0, &found);
+		getrusage(RUSAGE_SELF, &after);
+		_exit(rc == 0 && after.ru_minflt - before.ru_minflt < (long)n / 8 ? 0 : 1);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	munmap(p, n * page);
+}
+END_TEST
+
 START_TEST(what_is_to_be_skipped_is)
 {
 	char *p = pages(2, PROT_READ | PROT_WRITE, MAP_PRIVATE);
@@ -437,6 +461,7 @@ main(void)
 	tcase_add_test(tc, a_word_is_found_where_it_lies);
 	tcase_add_test(tc, words_are_counted);
 	tcase_add_test(tc, the_ends_of_a_range);
+	tcase_add_test(tc, a_look_copies_no_page);
 	tcase_add_test(tc, what_lies_below_the_frames_is_dead);
 	tcase_add_loop_test(tc, what_stands_before_a_handle_is_libcs, 0, NELEM(handles));
 	tcase_add_test(tc, what_is_no_private_memory_is_not_looked_at);
