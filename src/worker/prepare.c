@@ -121,13 +121,13 @@ worker_prepare(struct worker *w, struct proto_packet *p)
 }
 
 static void
-join(struct op *op)
+join(struct worker *w, struct op *op)
 {
 	if (!op->loading)
 		return;
 	pthread_join(op->thread, NULL);
 	op->loading = false;
-	rel_fd_close(&op->done);
+	worker_loop_close(w, &op->done);
 }
 
 /* What cannot be taken back was tried before, whatever was asked for. */
@@ -151,7 +151,7 @@ worker_prepare_loaded(struct worker *w)
 	struct op *op = w->op;
 	if (op == NULL || !op->loading)
 		return;
-	join(op);
+	join(w, op);
 	worker_pages_own_stack();
 	struct rel_err err = op->err;
 	json_t *id = json_incref(json_object_get(op->message, "operation"));
@@ -240,7 +240,7 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 	struct op *op = w->op;
 	bool strict = op != NULL && op->strict;
 	if (op != NULL)
-		join(op);
+		join(w, op);
 	if (w->gen == NULL)
 		return;
 	worker_trash_flush(w);

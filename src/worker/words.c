@@ -278,7 +278,7 @@ fork_copy(struct worker *w)
 		look_as_copy(l->found, self, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
-		close(fds[0]);
+		worker_loop_close(w, &fds[0]);
 		return -1;
 	}
 	l->pid = pid;
@@ -382,9 +382,10 @@ take(const struct worker *w, struct object *o)
 }
 
 static void
-reap(struct words_look *l)
+reap(struct worker *w)
 {
-	rel_fd_close(&l->pipe);
+	struct words_look *l = &w->look;
+	worker_loop_close(w, &l->pipe);
 	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR) /* whole tells how it ended, whoever waited for it */
 		continue;
 	l->pid = 0;
@@ -395,7 +396,7 @@ worker_words_read(struct worker *w)
 {
 	if (w->look.pid == 0)
 		return;
-	reap(&w->look);
+	reap(w);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
 		if (o->in_look > 0)
 			take(w, o);
@@ -420,7 +421,7 @@ worker_words_drop(struct worker *w)
 	if (w->look.pid == 0)
 		return;
 	kill(w->look.pid, SIGKILL);
-	reap(&w->look);
+	reap(w);
 	release(&w->look);
 }
 

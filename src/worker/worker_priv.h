@@ -485,6 +485,7 @@ enum worker_source {
 int worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err) RTE_MUST_CHECK; /* sigterm: it ends the worker */
 void worker_loop_fini(struct worker *w);
 int worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source s);
+void worker_loop_close(struct worker *w, int *fd); /* what is watched */
 /* One turn: what is ready; waits for it as epoll_wait(2) does.  0, or a negative errno. */
 int worker_loop_turn(struct worker *w, int timeout) RTE_MUST_CHECK;
 void worker_loop_arm(struct worker *w, bool idle); /* after a change that no turn saw; idle: see trash_due() */

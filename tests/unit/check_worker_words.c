@@ -499,6 +499,41 @@ START_TEST(who_was_in_old_code_may_have_left_a_word)
 }
 END_TEST
 
+/* What the worker's loop watches, closed or not. */
+static int
+watched(void)
+{
+	char path[64], line[128];
+	int n = 0;
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)fake.pid, fd);
+		FILE *f = fopen(path, "re");
+		while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+			n += strncmp(line, "tfd:", 4) == 0;
+		if (f != NULL)
+			fclose(f);
+	}
+	return n;
+}
+
+/* A pipe that others have open too is ready for ever: the loop would turn without end. */
+START_TEST(a_look_leaves_nothing_in_the_loop)
+{
+	start("fault-fork-1");
+	prepare_fault("fault-fork-2", NULL);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	int before = watched();
+	ck_assert_int_gt(before, 0);
+	pid_t copy = next_copy(0);
+	json_decref(fake_call("fork"));
+	let_go(copy);
+	ck_assert_int_eq(watched(), before);
+}
+END_TEST
+
 START_TEST(a_soft_purge_waits_for_no_copy)
 {
 	start("fault-literal-1");
@@ -560,6 +595,7 @@ main(void)
 	tcase_add_test(tc, a_copy_has_no_descriptor_but_its_own);
 	tcase_add_test(tc, a_copy_knows_nothing_of_what_ran_since);
 	tcase_add_loop_test(tc, who_was_in_old_code_may_have_left_a_word, 0, !SANITIZED);
+	tcase_add_test(tc, a_look_leaves_nothing_in_the_loop);
 	tcase_add_test(tc, a_soft_purge_waits_for_no_copy);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
