@@ -215,6 +215,25 @@ START_TEST(strictness_waits_for_the_confirmation)
 }
 END_TEST
 
+/* Nor is what is to go softly held by a strict operation that came to nothing. */
+START_TEST(strictness_is_for_what_becomes_old)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "soft");
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	prepare(loads("fault"), fake_modules("fault-literal-2", "fault", NULL), "strict");
+	json_decref(fake_prepared(true));
+	json_decref(fake_finish(false));
+	json_t *f = fake_finish(true);
+	ck_assert_ptr_null(old_of(f));
+	ck_assert_int_eq(fake_maps("/fault-literal-1.so"), 0);
+	json_decref(f);
+}
+END_TEST
+
 /* A worker that ends before it was looked has nothing to look for any more. */
 START_TEST(an_end_before_the_first_look)
 {
@@ -584,6 +603,7 @@ main(void)
 	tcase_add_test(tc, a_thread_local_word_of_a_library);
 	tcase_add_test(tc, a_soft_purge_does_not_look);
 	tcase_add_test(tc, strictness_waits_for_the_confirmation);
+	tcase_add_test(tc, strictness_is_for_what_becomes_old);
 	tcase_add_test(tc, an_end_before_the_first_look);
 	tcase_add_test(tc, a_word_blocks_a_third_version);
 	tcase_add_loop_test(tc, it_goes_when_no_word_is_left, 0, !SANITIZED);
