@@ -16,6 +16,8 @@
 #define BATCH 512u                    /* pages whose presence is asked for at once */
 #define CHUNK (32u * 1024u)           /* read at once; lies on the caller's stack, which is to be skipped */
 
+#define BESIDE 3u                     /* words before a handle: at fork {prepare, parent, child, handle}; at exit fewer */
+
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
 
@@ -25,8 +27,14 @@ struct looking {
 	struct stack_range all;       /* spans the targets: what lies outside is no hit */
 	size_t page;
 	int pagemap;                  /* -1: every page is taken for present */
+	int mem;                      /* -1: it is not to be had */
 	const char *where;
 	struct memory_words *ret;
+	struct {
+		uintptr_t at;         /* 0: none */
+		size_t owner;
+	} last[BESIDE];               /* counted; a ring */
+	unsigned next;
 };
 
 static int
@@ -43,6 +51,18 @@ memory_sort(struct stack_range *v, size_t n)
 		qsort(v, n, sizeof(*v), by_address);
 }
 
+/* They were counted just now: where that leaves none, the next one is the first. */
+static void
+discount(struct looking *l, uintptr_t handle_at, size_t owner)
+{
+	for (unsigned i = 0; i < BESIDE; i++)
+		if (l->last[i].at != 0 && l->last[i].owner == owner &&
+		    handle_at - l->last[i].at <= BESIDE * sizeof(uintptr_t)) {
+			l->ret[owner].count--;
+			l->last[i].at = 0;
+		}
+}
+
 static void
 hit(struct looking *l, uintptr_t at, uintptr_t word)
 {
@@ -51,6 +71,13 @@ hit(struct looking *l, uintptr_t at, uintptr_t word)
 		struct memory_words *w = &l->ret[t->owner];
 		if (word < t->range.lo || word >= t->range.hi)
 			continue;
+		if (word == t->handle) {
+			discount(l, at, t->owner);
+			return;
+		}
+		l->last[l->next].at = at;
+		l->last[l->next].owner = t->owner;
+		l->next = (l->next + 1) % BESIDE;
 		if (w->count++ == 0) {
 			const char *base = strrchr(l->where, '/');
 			w->at = at;
@@ -62,6 +89,19 @@ hit(struct looking *l, uintptr_t at, uintptr_t word)
 	}
 }
 
+/* By process_vm_readv() the kernel would give a forked copy a page of its own for each that it reads: it pins what
+ * it reads, and pins nothing that is shared with the worker. */
+static bool
+read_words(const struct looking *l, uintptr_t at, void *to, size_t n)
+{
+	if (l->mem < 0)
+		return stack_read(at, to, n);
+	ssize_t got = pread(l->mem, to, n, (off_t)at);
+	if (got >= 0 || errno == EIO)
+		errno = EFAULT; /* it ends before, or is not there */
+	return got == (ssize_t)n;
+}
+
 /* A page that cannot be read (of a file that was cut off) holds nothing for anybody. */
 static int
 look_at_words(struct looking *l, uintptr_t at, uintptr_t end)
@@ -69,10 +109,10 @@ look_at_words(struct looking *l, uintptr_t at, uintptr_t end)
 	uintptr_t words[CHUNK / sizeof(uintptr_t)];
 	while (at < end) {
 		size_t size = end - at < sizeof(words) ? end - at : sizeof(words);
-		if (!stack_read(at, words, size)) {
+		if (!read_words(l, at, words, size)) {
 			size_t rest = l->page - at % l->page; /* alone it is read, or is not there */
 			size = size < rest ? size : rest;
-			if (!stack_read(at, words, size)) {
+			if (!read_words(l, at, words, size)) {
 				if (errno != EFAULT)
 					return -errno;
 				at += size;
@@ -172,12 +212,15 @@ memory_look(const struct memory_target *targets, size_t n, const struct stack_ra
 	if (rc != 0)
 		return rc;
 	l.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	l.mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	int more = 0;
 	while (rc == 0 && (more = maps_next(&maps, &m)) > 0)
 		if (m.readable && m.writable && !m.shared && m.hi - m.lo <= MEMORY_MAPPING_MAX)
 			rc = look_at_mapping(&l, &m, skip, skip_n, &at);
 	if (l.pagemap >= 0)
 		close(l.pagemap);
+	if (l.mem >= 0)
+		close(l.mem);
 	maps_close(&maps);
 	return rc != 0 ? rc : more;
 }

@@ -20,8 +20,11 @@
 struct memory_target {
 	struct stack_range range;
 	size_t owner;                 /* index into what is found */
+	uintptr_t handle;             /* in the range: __dso_handle; 0: it is not there, or not known */
 };
 
+/* libc keeps what it is to call at exit, or at a fork, beside the handle of the object that asked for it, and
+ * forgets it at dlclose(): neither the handle nor what stands before it counts. */
 struct memory_words {
 	size_t count;                 /* 0: none, and the rest says nothing */
 	uintptr_t at, to;             /* the first: where it lies, and where it leads */

@@ -226,12 +226,19 @@ stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_
 }
 
 bool
-stack_mapping(pid_t pid, pid_t tid, struct stack_range *ret)
+stack_dead(pid_t pid, pid_t tid, struct stack_range *ret)
 {
 	char text[256];
 	struct registers r;
 	bool gone;
-	return read_syscall(pid, tid, &r, text, &gone) && mapping_of(pid, r.sp, ret);
+	if (!read_syscall(pid, tid, &r, text, &gone) || !mapping_of(pid, r.sp, ret))
+		return false;
+	if (r.sp - ret->lo < RED_ZONE)
+		return false;
+	ret->hi = r.sp - RED_ZONE;
+	if (ret->hi - ret->lo > STACK_DEAD_MAX)
+		ret->lo = ret->hi - STACK_DEAD_MAX;
+	return true;
 }
 
 /* ------------------------------------------------------------------ ptrace */

@@ -46,8 +46,10 @@ bool stack_call_precedes(uintptr_t at);
 /* The threads of a process; as many as there were room for.  < 0: a negative errno. */
 ssize_t stack_threads(pid_t pid, pid_t *ret, size_t room);
 
-/* The mapping that the stack of a thread that waits in the kernel lies in.  False: it runs, or is gone. */
-bool stack_mapping(pid_t pid, pid_t tid, struct stack_range *ret);
+/* What lies below the frames of a thread that waits in the kernel: dead words, as far down as its mapping goes and
+ * STACK_DEAD_MAX at most, as a stack may have been cut out of a heap.  False: it runs, or is gone. */
+#define STACK_DEAD_MAX ((size_t)8 << 20) /* of the stacks that glibc makes by default, all */
+bool stack_dead(pid_t pid, pid_t tid, struct stack_range *ret);
 
 /* A thread that waits in the kernel is looked at as it is.  One that runs is STACK_UNKNOWN. */
 enum stack_seen stack_look_waiting(pid_t pid, pid_t tid, const struct stack_range *ranges, size_t n,

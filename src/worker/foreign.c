@@ -184,13 +184,13 @@ others_began(struct worker *w, const struct look *l)
 }
 
 int
-worker_foreign_stacks(struct worker *w, struct stack_range **ret, size_t *ret_n)
+worker_foreign_dead(struct worker *w, struct stack_range **ret, size_t *ret_n)
 {
 	struct look l = {0};
 	*ret_n = 0;
 	*ret = find_threads(w, &l) == 0 ? calloc(l.count + 1, sizeof(**ret)) : NULL;
 	for (size_t i = 0; *ret != NULL && i < l.count; i++)
-		if (stack_mapping(getpid(), l.tids[i], &(*ret)[*ret_n]))
+		if (stack_dead(getpid(), l.tids[i], &(*ret)[*ret_n]))
 			++*ret_n;
 	free(l.tids);
 	return *ret != NULL ? 0 : -1;

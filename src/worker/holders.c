@@ -136,11 +136,23 @@ list_holders(struct worker *w, bool all, bool memory)
 	return list;
 }
 
+/* Who is in old code now may leave a word there while the copy looks. */
+static void
+begin_words(struct worker *w)
+{
+	if (w->op != NULL || worker_words_looking(w))
+		return;
+	worker_purge_mark_all(w, false);
+	worker_purge_mark_used(w);
+	worker_purge_find_others(w);
+	worker_words_look(w);
+}
+
 static void
 holders_begin(struct worker *w, const struct ask *a)
 {
-	if (json_is_true(json_object_get(a->body, "memory")) && w->op == NULL)
-		worker_words_look(w);
+	if (json_is_true(json_object_get(a->body, "memory")))
+		begin_words(w);
 }
 
 static bool
@@ -174,15 +186,15 @@ look_begin(struct worker *w, const struct ask *a)
 		worker_task_ask(t);
 	for (const struct object *o = w->objects; o != NULL; o = o->next)
 		words |= o->strict && o->seen != WORDS_NONE;
-	if (words && !goes_softly(a) && w->op == NULL)
-		worker_words_look(w);
+	if (words && !goes_softly(a))
+		begin_words(w);
 }
 
 /* Who stays in what is current matters only where it is to leave that. */
 static bool
 nobody_stays(const struct worker *w, const struct ask *a)
 {
-	if (worker_words_looking(w))
+	if (worker_words_looking(w) && !goes_softly(a))
 		return false;
 	bool leave = json_is_true(json_object_get(a->body, "leave"));
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)

@@ -78,9 +78,9 @@ static void
 fini(struct worker *w)
 {
 	worker_rehearse_drop(w);
-	worker_words_drop(w);
 	worker_asks_drop(w);
 	worker_op_end(w, false, NULL);
+	worker_words_drop(w); /* after what may begin a look, before there is no current code */
 	worker_trash_flush(w);
 	worker_gen_drop(w);
 	worker_gen_free(&w->gen);

@@ -35,6 +35,16 @@ worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source 
 	return errno == EEXIST ? epoll_ctl(w->epfd, EPOLL_CTL_MOD, fd, &ev) : -1;
 }
 
+/* By close() alone it would stay in the loop where a process that a module forked has it open, and be ready for
+ * ever. */
+void
+worker_loop_close(struct worker *w, int *fd)
+{
+	if (*fd >= 0)
+		(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, *fd, NULL);
+	rel_fd_close(fd);
+}
+
 int
 worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err)
 {

@@ -264,6 +264,7 @@ worker_op_build(struct worker *w, struct op *op, struct rel_err *err)
 		struct step *s = &op->steps[i];
 		struct fail f;
 		s->before = s->after = prev;
+		worker_words_forget(&s->table);
 		if (worker_table_same(&s->table, &prev->table))
 			s->after = prev;
 		else if (worker_gen_new(w, &s->table, &s->after, err) != 0)

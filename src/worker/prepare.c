@@ -121,13 +121,13 @@ worker_prepare(struct worker *w, struct proto_packet *p)
 }
 
 static void
-join(struct op *op)
+join(struct worker *w, struct op *op)
 {
 	if (!op->loading)
 		return;
 	pthread_join(op->thread, NULL);
 	op->loading = false;
-	rel_fd_close(&op->done);
+	worker_loop_close(w, &op->done);
 }
 
 /* What cannot be taken back was tried before, whatever was asked for. */
@@ -151,7 +151,7 @@ worker_prepare_loaded(struct worker *w)
 	struct op *op = w->op;
 	if (op == NULL || !op->loading)
 		return;
-	join(op);
+	join(w, op);
 	worker_pages_own_stack();
 	struct rel_err err = op->err;
 	json_t *id = json_incref(json_object_get(op->message, "operation"));
@@ -219,18 +219,18 @@ worker_adopt(struct worker *w, struct proto_packet *p)
 	answer(w, json_object_get(p->body, "operation"), &err);
 }
 
-/* How what became old is to go.  What the operation opened and does not run goes at once, and softly. */
+/* How what became old by the operation is to go.  What was old before goes as was said then, what the operation
+ * opened and does not run at once, and softly. */
 static void
-purge_strictly(struct worker *w, bool strict)
+purge_strictly(struct worker *w, const struct op *op)
 {
+	const struct gen *before = op != NULL && op->strict && op->step_count > 0 ? op->steps[0].before : NULL;
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
-		int at = worker_gen_index(w->gen, o->module);
+		int at = worker_gen_index(w->gen, o->module), was = before != NULL ? worker_gen_index(before, o->module) : -1;
 		bool current = at >= 0 && w->gen->table.e[at].obj == o;
-		o->strict = !current && (o->strict || (strict && !o->fresh));
-		if (current)
-			o->seen = WORDS_UNSEEN; /* it runs */
+		o->strict = !current && (o->strict || (was >= 0 && before->table.e[was].obj == o));
 	}
-	if (strict)
+	if (before != NULL)
 		worker_words_again(w);
 }
 
@@ -240,9 +240,8 @@ void
 worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 {
 	struct op *op = w->op;
-	bool strict = op != NULL && op->strict;
 	if (op != NULL)
-		join(op);
+		join(w, op);
 	if (w->gen == NULL)
 		return;
 	worker_trash_flush(w);
@@ -253,8 +252,8 @@ worker_op_end(struct worker *w, bool confirmed, json_t *unmappable)
 		worker_object_free(&o);
 	}
 	worker_begin_forget(w);
+	purge_strictly(w, op);
 	worker_op_free(w, &w->op); /* before the marks: it retires what turns still pin */
-	purge_strictly(w, strict);
 	worker_purge_mark_all(w, false);
 	for (struct object *o = w->objects; o != NULL && !confirmed; o = o->next)
 		o->mark = !o->fresh;

@@ -99,13 +99,11 @@ say_handler(const struct worker *w, const struct object *o, int sig)
 	    o->table->vsn, sigabbrev_np(sig) != NULL ? sigabbrev_np(sig) : "?");
 }
 
-/* What threads that are none of the runtime's are in is not unmapped, nor what the kernel would call, nor,
- * where that is asked for, what words lead into.  Returns when to look again. */
-static mono_ns_t
-spare_held(struct worker *w)
+/* Who runs it may write more words: what was seen of them is out of date. */
+void
+worker_purge_find_others(struct worker *w)
 {
 	struct foreign_list list;
-	size_t others = 0, by_words = 0;
 	bool known = worker_foreign_find(w, &list) == 0;
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
 		if (o->mark)
@@ -114,19 +112,32 @@ spare_held(struct worker *w)
 		bool foreign = !known || f != NULL;
 		int sig = worker_kept_signal(o, 0);
 		if ((foreign || sig != 0) && o->seen == WORDS_NONE)
-			o->seen = WORDS_UNSEEN; /* who runs it may write more */
+			o->seen = WORDS_UNSEEN;
 		if (foreign && !o->foreign)
 			say_foreign(w, o, f);
 		if (sig != 0 && !o->handles)
 			say_handler(w, o, sig);
 		o->foreign = foreign;
 		o->handles = sig != 0;
-		bool words = o->strict && o->seen != WORDS_NONE;
-		o->mark = foreign || sig != 0 || words;
-		others += foreign || sig != 0;
-		by_words += words;
 	}
 	worker_foreign_free(&list);
+}
+
+/* What threads that are none of the runtime's are in is not unmapped, nor what the kernel would call, nor,
+ * where that is asked for, what words lead into.  Returns when to look again. */
+static mono_ns_t
+spare_held(struct worker *w)
+{
+	size_t others = 0, by_words = 0;
+	worker_purge_find_others(w);
+	for (struct object *o = w->objects; o != NULL; o = o->next) {
+		if (o->mark)
+			continue;
+		bool other = o->foreign || o->handles, words = o->strict && o->seen != WORDS_NONE;
+		o->mark = other || words;
+		others += other;
+		by_words += words;
+	}
 	mono_ns_t now = rel_mono_now(), at = others > 0 ? now + PURGE_RETRY : WORKER_NEVER;
 	mono_ns_t look = by_words > 0 ? worker_words_due(w, now) : WORKER_NEVER;
 	return look < at ? look : at;

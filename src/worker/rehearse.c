@@ -417,7 +417,7 @@ worker_rehearse_read(struct worker *w)
 		take_record(r, &rec);
 	if (n != 0)
 		return;
-	rel_fd_close(&r->pipe);
+	worker_loop_close(w, &r->pipe);
 	if (r->pidfd < 0)
 		worker_rehearse_reap(w);
 }

@@ -123,6 +123,7 @@ run(void *arg)
 	bool stacked = worker_fault_stack(stack);
 	int rc;
 	self = t;
+	atomic_store(&t->frames, (uintptr_t)__builtin_frame_address(0));
 	atomic_store(&t->tid, (int)syscall(SYS_gettid));
 	do {
 		const struct slot *s = &turn_begin(t)->slots[t->slot];

@@ -5,8 +5,8 @@
  * (relctl holders --memory).
  *
  * A forked copy looks, as its memory stands still: the worker pauses for the fork alone.  What the runtime
- * keeps there itself is skipped, and so are stacks: who runs old code is found otherwise (task.c, foreign.c),
- * and below the frames of a stack there is nothing but dead words.  ld.so has pointers to each object too, but
+ * keeps there itself is skipped, and so are the stacks of its threads: who runs old code is found otherwise
+ * (task.c, foreign.c).  Of others only what lies below their frames is, which is nothing but dead words.  ld.so has pointers to each object too, but
  * only to parts that no program's own lead into: headers, symbols, the frame table.  The file's sections tell
  * these apart.
  */
@@ -94,11 +94,22 @@ is_target(const struct sections *s, const ElfW(Shdr) * sh)
 	return sh->sh_addr != s->frames.p_vaddr || s->frames.p_memsz == 0;
 }
 
+/* __dso_handle: crtbegin.o, which is linked first, begins the data with it, and it points to itself; a program
+ * hands it to libc alone.  By stack_read(), as the sections may tell what is not true. */
+static uintptr_t
+handle_at(const ElfW(Shdr) * sh, uintptr_t lo)
+{
+	uintptr_t word = 0;
+	if (sh->sh_type != SHT_PROGBITS || (sh->sh_flags & SHF_WRITE) == 0 || sh->sh_size < sizeof(word))
+		return 0;
+	return stack_read(lo, &word, sizeof(word)) && word == lo ? lo : 0;
+}
+
 /* -1: nobody knows what leads into it. */
 static int
 find_targets(const struct object *o, size_t owner, struct memory_target *v, size_t *n)
 {
-	struct sections s;
+	struct sections s = {0};
 	struct link_map *lm;
 	size_t first = *n;
 	bool joins = false;
@@ -113,15 +124,17 @@ find_targets(const struct object *o, size_t owner, struct memory_target *v, size
 		if (joins && lo >= v[*n - 1].range.hi)
 			v[*n - 1].range.hi = hi;
 		else if (*n - first < PARTS_MAX)
-			v[(*n)++] = (struct memory_target){{lo, hi}, owner};
+			v[(*n)++] = (struct memory_target){{lo, hi}, owner, 0};
 		else
 			rc = -1;
 		joins = true;
+		uintptr_t handle = rc == 0 ? handle_at(sh, lo) : 0;
+		if (handle != 0)
+			v[*n - 1].handle = handle;
 	}
 	if (rc != 0)
 		*n = first;
-	else
-		free(s.v);
+	free(s.v);
 	return rc;
 }
 
@@ -132,9 +145,10 @@ range_of(const void *p, size_t size)
 	return (struct stack_range){(uintptr_t)p, (uintptr_t)p + size};
 }
 
-/* Up to the thread's own data: what hangs on it by pthread_setspecific() is no stack. */
+/* Up to `end`, where that is known: what belongs to the thread lies above the frames, in the same mapping, variables
+ * of libraries and what hangs on it by pthread_setspecific(). */
 static bool
-stack_of(pthread_t thread, struct stack_range *ret)
+stack_of(pthread_t thread, uintptr_t end, struct stack_range *ret)
 {
 	pthread_attr_t attr;
 	void *at = NULL;
@@ -144,13 +158,13 @@ stack_of(pthread_t thread, struct stack_range *ret)
 	int rc = pthread_attr_getstack(&attr, &at, &size);
 	pthread_attr_destroy(&attr);
 	*ret = range_of(at, size);
-	if ((uintptr_t)thread > ret->lo && (uintptr_t)thread < ret->hi)
-		ret->hi = (uintptr_t)thread;
+	if (end > ret->lo && end < ret->hi)
+		ret->hi = end;
 	return rc == 0;
 }
 
 static void
-find_skipped(struct worker *w, struct words_found *f, const struct stack_range *foreign, size_t n)
+find_skipped(struct worker *w, struct words_found *f, const struct stack_range *dead, size_t n)
 {
 	struct stack_range *v = f->skip;
 	size_t k = 0;
@@ -165,12 +179,12 @@ find_skipped(struct worker *w, struct words_found *f, const struct stack_range *
 		if (dlinfo(o->handle, RTLD_DI_LINKMAP, &lm) == 0)
 			v[k++] = range_of(lm, malloc_usable_size(lm));
 	}
-	if (stack_of(pthread_self(), &v[k]))
+	if (stack_of(pthread_self(), (uintptr_t)pthread_self(), &v[k]))
 		k++;
 	for (const struct task *t = w->tasks.list; t != NULL; t = t->next)
-		if (stack_of(t->thread, &v[k]))
+		if (stack_of(t->thread, atomic_load(&t->frames), &v[k]))
 			k++;
-	memcpy(v + k, foreign, n * sizeof(*v));
+	memcpy(v + k, dead, n * sizeof(*v));
 	f->skip_count = k + n;
 	memory_sort(v, f->skip_count);
 }
@@ -217,20 +231,20 @@ make_room(struct worker *w, size_t chosen, size_t skips)
 static int
 fill(struct worker *w, size_t chosen)
 {
-	struct stack_range *foreign;
+	struct stack_range *dead;
 	size_t n;
-	if (worker_foreign_stacks(w, &foreign, &n) != 0)
+	if (worker_foreign_dead(w, &dead, &n) != 0)
 		return -1;
 	int rc = make_room(w, chosen, 3 * objects(w) + w->tasks.count + 1 + n);
 	if (rc == 0) {
 		struct words_found *f = w->look.found;
-		find_skipped(w, f, foreign, n);
+		find_skipped(w, f, dead, n);
 		for (const struct object *o = w->objects; o != NULL; o = o->next)
 			if (o->in_look > 0)
 				f->known[o->in_look - 1] =
 				    find_targets(o, o->in_look - 1, f->targets, &f->target_count) == 0;
 	}
-	free(foreign);
+	free(dead);
 	return rc;
 }
 
@@ -264,7 +278,7 @@ fork_copy(struct worker *w)
 		look_as_copy(l->found, self, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
-		close(fds[0]);
+		worker_loop_close(w, &fds[0]);
 		return -1;
 	}
 	l->pid = pid;
@@ -281,6 +295,28 @@ release(struct words_look *l)
 	l->found = NULL;
 }
 
+static void
+say(const struct worker *w, const struct object *o)
+{
+	if (o->seen == WORDS_SOME)
+		worker_log(w, RELW_WARNING, "module %s %s stays mapped: %zu word%s in writable memory, the first at "
+		    "%#jx in %s", o->module, o->table->vsn, o->words.count, o->words.count == 1 ? "" : "s",
+		    (uintmax_t)o->words.at, o->words.where);
+	else
+		worker_log(w, RELW_WARNING, "module %s %s stays mapped: writable memory could not be looked through",
+		    o->module, o->table->vsn);
+}
+
+static void
+see(const struct worker *w, struct object *o, enum words_seen seen)
+{
+	bool news = seen != o->seen;
+	o->seen = seen;
+	o->in_look = 0;
+	if (o->strict && news && seen > WORDS_NONE)
+		say(w, o);
+}
+
 void
 worker_words_look(struct worker *w)
 {
@@ -291,13 +327,24 @@ worker_words_look(struct worker *w)
 		return;
 	release(&w->look);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
-		o->seen = o->in_look > 0 ? WORDS_UNKNOWN : o->seen;
+		if (o->in_look > 0)
+			see(w, o, WORDS_UNKNOWN);
 }
 
 bool
 worker_words_looking(const struct worker *w)
 {
 	return w->look.pid != 0;
+}
+
+/* Whatever a copy sees that was forked before. */
+void
+worker_words_forget(const struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		t->e[i].obj->seen = WORDS_UNSEEN;
+		t->e[i].obj->in_look = 0;
+	}
 }
 
 void
@@ -321,34 +368,24 @@ worker_words_due(struct worker *w, mono_ns_t now)
 
 /* ------------------------------------------------------------------ what came of it */
 static void
-say(const struct worker *w, const struct object *o)
-{
-	if (o->seen == WORDS_SOME)
-		worker_log(w, RELW_WARNING, "module %s %s stays mapped: %zu word%s in writable memory, the first at "
-		    "%#jx in %s", o->module, o->table->vsn, o->words.count, o->words.count == 1 ? "" : "s",
-		    (uintmax_t)o->words.at, o->words.where);
-	else
-		worker_log(w, RELW_WARNING, "module %s %s stays mapped: writable memory could not be looked through",
-		    o->module, o->table->vsn);
-}
-
-static void
 take(const struct worker *w, struct object *o)
 {
 	const struct words_found *f = w->look.found;
-	enum words_seen before = o->seen;
 	size_t at = o->in_look - 1;
 	o->words = f->of[at];
-	o->seen = !f->whole || !f->known[at] ? WORDS_UNKNOWN : o->words.count > 0 ? WORDS_SOME : WORDS_NONE;
-	o->in_look = 0;
-	if (o->strict && o->seen != WORDS_NONE && o->seen != before)
-		say(w, o);
+	if (!f->whole || !f->known[at])
+		see(w, o, WORDS_UNKNOWN);
+	else if (o->words.count > 0)
+		see(w, o, WORDS_SOME);
+	else /* who was in it when the copy was made may have written since */
+		see(w, o, o->foreign || o->handles ? WORDS_UNSEEN : WORDS_NONE);
 }
 
 static void
-reap(struct words_look *l)
+reap(struct worker *w)
 {
-	rel_fd_close(&l->pipe);
+	struct words_look *l = &w->look;
+	worker_loop_close(w, &l->pipe);
 	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR) /* whole tells how it ended, whoever waited for it */
 		continue;
 	l->pid = 0;
@@ -359,7 +396,7 @@ worker_words_read(struct worker *w)
 {
 	if (w->look.pid == 0)
 		return;
-	reap(&w->look);
+	reap(w);
 	for (struct object *o = w->objects; o != NULL; o = o->next)
 		if (o->in_look > 0)
 			take(w, o);
@@ -380,10 +417,11 @@ worker_words_tick(struct worker *w, mono_ns_t now)
 void
 worker_words_drop(struct worker *w)
 {
+	w->look.at = WORKER_NEVER;
 	if (w->look.pid == 0)
 		return;
 	kill(w->look.pid, SIGKILL);
-	reap(&w->look);
+	reap(w);
 	release(&w->look);
 }
 

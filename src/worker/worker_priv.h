@@ -130,6 +130,7 @@ struct task {
 	_Atomic(struct gen *) runs;   /* the same, once the pin stands: the loop may look into it */
 	_Atomic uint64_t turn, asked; /* asked: the turn that was asked to end */
 	_Atomic int64_t since;        /* mono_ns_t: its turn's beginning */
+	_Atomic(uintptr_t) frames;    /* its stack up to here: above lies what belongs to the thread; 0: not begun */
 	_Atomic int tid, wake;        /* wake: an eventfd, -1 before its first relw_task_wait() */
 	_Atomic bool cancelled, ended;
 	int rc;                       /* once ended */
@@ -484,6 +485,7 @@ enum worker_source {
 int worker_loop_init(struct worker *w, bool sigterm, struct rel_err *err) RTE_MUST_CHECK; /* sigterm: it ends the worker */
 void worker_loop_fini(struct worker *w);
 int worker_loop_watch(struct worker *w, int fd, uint32_t events, enum worker_source s);
+void worker_loop_close(struct worker *w, int *fd); /* what is watched */
 /* One turn: what is ready; waits for it as epoll_wait(2) does.  0, or a negative errno. */
 int worker_loop_turn(struct worker *w, int timeout) RTE_MUST_CHECK;
 void worker_loop_arm(struct worker *w, bool idle); /* after a change that no turn saw; idle: see trash_due() */
@@ -617,6 +619,8 @@ void worker_rehearse_drop(struct worker *w); /* kills and reaps, tells nobody */
 void worker_purge_mark_all(struct worker *w, bool mark);
 void worker_purge_mark_used(struct worker *w); /* by what is current, and by turns */
 bool worker_object_used(const struct worker *w, const struct object *o); /* the same of one */
+/* Of what is not marked: threads that are not the runtime's, and handlers of signals. */
+void worker_purge_find_others(struct worker *w);
 bool worker_in_the_way(const struct worker *w, const struct object *o, const char *digest);
 /* Unmaps what is not marked; returns the first object that stays all the same, or NULL. */
 const struct object *worker_purge_sweep(struct worker *w, json_t *unmappable);
@@ -654,8 +658,8 @@ struct foreign_list {
 	struct foreign *v;
 	size_t n;
 };
-/* The mappings that stacks of such threads lie in, as far as they are known; *ret is malloc'ed. */
-int worker_foreign_stacks(struct worker *w, struct stack_range **ret, size_t *ret_n) RTE_MUST_CHECK;
+/* What lies below the frames of such threads, as far as it is known; *ret is malloc'ed. */
+int worker_foreign_dead(struct worker *w, struct stack_range **ret, size_t *ret_n) RTE_MUST_CHECK;
 int worker_foreign_find(struct worker *w, struct foreign_list *ret) RTE_MUST_CHECK; /* -1: nobody knows */
 void worker_foreign_free(struct foreign_list *list);
 const struct foreign *worker_foreign_holds(const struct foreign_list *list, const struct object *o);
@@ -665,10 +669,11 @@ json_t *worker_foreign_json(const struct foreign *f, const struct object *o); /*
 mono_ns_t worker_words_due(struct worker *w, mono_ns_t now); /* looks if it is time; when it is, next */
 void worker_words_look(struct worker *w);
 void worker_words_again(struct worker *w);  /* what comes next is looked for at once */
+void worker_words_forget(const struct table *t); /* it may run from now on: what was seen is out of date */
 bool worker_words_looking(const struct worker *w);
 void worker_words_read(struct worker *w);
 void worker_words_tick(struct worker *w, mono_ns_t now);
-void worker_words_drop(struct worker *w);
+void worker_words_drop(struct worker *w); /* the end: nobody looks any more */
 json_t *worker_words_json(const struct object *o); /* HOLDER of proto.h */
 
 /* start.c */

@@ -19,6 +19,12 @@ check_LTLIBRARIES += \
 	tests/modules/fault-literal-3.la \
 	tests/modules/fault-key-1.la \
 	tests/modules/fault-key-2.la \
+	tests/modules/fault-exit-1.la \
+	tests/modules/fault-exit-2.la \
+	tests/modules/fault-fork-1.la \
+	tests/modules/fault-fork-2.la \
+	tests/modules/fault-locale-1.la \
+	tests/modules/fault-locale-2.la \
 	tests/modules/fault-signal-1.la \
 	tests/modules/fault-signal-2.la \
 	tests/modules/fault-signal-3.la \
@@ -130,6 +136,24 @@ tests_modules_fault_key_1_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_fault_key_2_la_SOURCES = tests/modules/fault_key.c tests/modules/fault.h
 tests_modules_fault_key_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
 tests_modules_fault_key_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_exit_1_la_SOURCES = tests/modules/fault_exit.c tests/modules/fault.h
+tests_modules_fault_exit_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_exit_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_exit_2_la_SOURCES = tests/modules/fault_exit.c tests/modules/fault.h
+tests_modules_fault_exit_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_exit_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_fork_1_la_SOURCES = tests/modules/fault_fork.c tests/modules/fault.h
+tests_modules_fault_fork_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_fork_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_fork_2_la_SOURCES = tests/modules/fault_fork.c tests/modules/fault.h
+tests_modules_fault_fork_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_fork_2_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_locale_1_la_SOURCES = tests/modules/fault_locale.c tests/modules/fault.h
+tests_modules_fault_locale_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
+tests_modules_fault_locale_1_la_LDFLAGS = $(test_module_ldflags)
+tests_modules_fault_locale_2_la_SOURCES = tests/modules/fault_locale.c tests/modules/fault.h
+tests_modules_fault_locale_2_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=2
+tests_modules_fault_locale_2_la_LDFLAGS = $(test_module_ldflags)
 tests_modules_fault_signal_1_la_SOURCES = tests/modules/fault_signal.c tests/modules/fault.h
 tests_modules_fault_signal_1_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT=1
 tests_modules_fault_signal_1_la_LDFLAGS = $(test_module_ldflags)

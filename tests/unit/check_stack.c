@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,8 +203,9 @@ END_TEST
 static size_t page;
 
 /* Nobody's: what is looked for leads to here. */
-static const struct memory_target target[] = {{{0x123450000000, 0x123450001000}, 0}};
-#define WORD ((uintptr_t)0x123450000010)
+#define WORD   ((uintptr_t)0x123450000010)
+#define HANDLE ((uintptr_t)0x123450000800)
+static const struct memory_target target[] = {{{0x123450000000, 0x123450001000}, 0, HANDLE}};
 
 static char *
 pages(size_t n, int prot, int flags)
@@ -241,6 +244,51 @@ words_found(const struct stack_range *skip)
 	munmap(found, page);
 	return w;
 }
+
+struct waits {
+	int pipe[2];
+	_Atomic pid_t tid;
+	_Atomic uintptr_t frame;
+};
+
+static void *
+waits(void *arg)
+{
+	struct waits *w = arg;
+	char c;
+	atomic_store(&w->frame, (uintptr_t)__builtin_frame_address(0));
+	atomic_store(&w->tid, (pid_t)syscall(SYS_gettid));
+	(void)!read(w->pipe[0], &c, 1);
+	return NULL;
+}
+
+/* A stack in the midst of a heap: above its frames, and far below, lies what is not dead. */
+START_TEST(what_lies_below_the_frames_is_dead)
+{
+	struct waits w = {0};
+	pthread_attr_t attr;
+	pthread_t t;
+	struct stack_range dead;
+	size_t half = 2 * STACK_DEAD_MAX, size = (size_t)1 << 20;
+	char *p = pages(2 * half / page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE);
+	ck_assert_int_eq(pipe(w.pipe), 0);
+	pthread_attr_init(&attr);
+	ck_assert_int_eq(pthread_attr_setstack(&attr, p + half, size), 0);
+	ck_assert_int_eq(pthread_create(&t, &attr, waits, &w), 0);
+	while (atomic_load(&w.tid) == 0 || !stack_dead(getpid(), w.tid, &dead) || dead.hi < (uintptr_t)p ||
+	       stack_look_waiting(getpid(), w.tid, nowhere, 1, &(struct stack_find){0}) == STACK_UNKNOWN)
+		continue;
+	ck_assert_uint_lt(dead.hi, w.frame);
+	ck_assert_uint_gt(dead.hi, (uintptr_t)p + half);
+	ck_assert_uint_eq(dead.hi - dead.lo, STACK_DEAD_MAX);
+	ck_assert_int_eq(write(w.pipe[1], "x", 1), 1);
+	pthread_join(t, NULL);
+	pthread_attr_destroy(&attr);
+	close(w.pipe[0]);
+	close(w.pipe[1]);
+	munmap(p, 2 * half);
+}
+END_TEST
 
 static void
 setup_memory(void)
@@ -290,6 +338,30 @@ START_TEST(the_ends_of_a_range)
 }
 END_TEST
 
+static const struct {
+	uintptr_t words[5];
+	size_t count, first;
+} handles[] = {
+    {{HANDLE}, 0, 0},
+    {{WORD, WORD, WORD, HANDLE}, 0, 0},                /* as of pthread_atfork() */
+    {{4, 0x776655443322, WORD, HANDLE}, 0, 0},         /* as of atexit() */
+    {{WORD, WORD, WORD, WORD, HANDLE}, 1, 0},          /* what lies before that is somebody's */
+    {{WORD, 0, 0, 0, HANDLE}, 1, 0},
+    {{WORD, HANDLE, WORD}, 1, 2},                      /* and what lies behind it */
+    {{WORD, HANDLE, HANDLE, WORD, WORD}, 2, 3},        /* none is taken off twice */
+};
+
+START_TEST(what_stands_before_a_handle_is_libcs)
+{
+	uintptr_t *p = (void *)pages(1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	memcpy(p, handles[_i].words, sizeof(handles[_i].words));
+	struct memory_words w = words_found(NULL);
+	ck_assert_uint_eq(w.count, handles[_i].count);
+	ck_assert(w.count == 0 || w.at == (uintptr_t)&p[handles[_i].first]);
+	munmap(p, page);
+}
+END_TEST
+
 /* What cannot be written to, what others have too, and what was never touched. */
 START_TEST(what_is_no_private_memory_is_not_looked_at)
 {
@@ -319,6 +391,29 @@ START_TEST(what_is_not_there_is_not_looked_at)
 	write_word(p + n - sizeof(WORD));
 	ck_assert_int_eq(words_found(NULL).count, 1);
 	munmap(p, n);
+}
+END_TEST
+
+/* A copy shares its pages with who made it, and goes on to. */
+START_TEST(a_look_copies_no_page)
+{
+	size_t n = 4096;
+	char *p = pages(n, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	(void)madvise(p, n * page, MADV_NOHUGEPAGE);
+	memset(p, 1, n * page);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct memory_words found = {0};
+		struct rusage before, after;
+		getrusage(RUSAGE_SELF, &before);
+		int rc = memory_look(target, 1, NULL, 0, &found);
+		getrusage(RUSAGE_SELF, &after);
+		_exit(rc == 0 && after.ru_minflt - before.ru_minflt < (long)n / 8 ? 0 : 1);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	munmap(p, n * page);
 }
 END_TEST
 
@@ -404,6 +499,9 @@ main(void)
 	tcase_add_test(tc, a_word_is_found_where_it_lies);
 	tcase_add_test(tc, words_are_counted);
 	tcase_add_test(tc, the_ends_of_a_range);
+	tcase_add_test(tc, a_look_copies_no_page);
+	tcase_add_test(tc, what_lies_below_the_frames_is_dead);
+	tcase_add_loop_test(tc, what_stands_before_a_handle_is_libcs, 0, NELEM(handles));
 	tcase_add_test(tc, what_is_no_private_memory_is_not_looked_at);
 	tcase_add_test(tc, what_is_not_there_is_not_looked_at);
 	tcase_add_test(tc, what_is_to_be_skipped_is);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +224,55 @@ START_TEST(strictness_waits_for_the_confirmation)
 }
 END_TEST
 
+/* Nor is what is to go softly held by a strict operation that came to nothing. */
+START_TEST(strictness_is_for_what_becomes_old)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "soft");
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	prepare(loads("fault"), fake_modules("fault-literal-2", "fault", NULL), "strict");
+	json_decref(fake_prepared(true));
+	json_decref(fake_finish(false));
+	json_t *f = fake_finish(true);
+	ck_assert_ptr_null(old_of(f));
+	ck_assert_int_eq(fake_maps("/fault-literal-1.so"), 0);
+	json_decref(f);
+}
+END_TEST
+
+/* A worker that ends before it was looked has nothing to look for any more. */
+START_TEST(an_end_before_the_first_look)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false)); /* the teardown wants an orderly end */
+}
+END_TEST
+
+/* A thread-local variable lies in the mapping of a task's stack, and is none of it. */
+START_TEST(a_thread_local_word_of_a_library)
+{
+	start("fault-locale-1");
+	prepare_fault("fault-locale-2", "strict");
+	json_t *f = commit(), *h = holders(true);
+	ck_assert_ptr_nonnull(old_of(f));
+	while (json_integer_value(json_object_get(old_of(h), "held_by")) > 1) { /* the task has not left it yet */
+		json_decref(h);
+		h = holders(true);
+	}
+	expect_held(h);
+	expect_words(json_object_get(h, "holders"), "memory", 1, "1 word");
+	json_decref(f);
+	json_decref(h);
+}
+END_TEST
+
 static json_t *
 look(const char *purge)
 {
@@ -318,6 +368,16 @@ START_TEST(a_conversion_leaves_no_word)
 }
 END_TEST
 
+/* Its lists of what to call are not a program's words: dlclose() takes its part away. */
+START_TEST(what_libc_is_to_call_leaves_no_word)
+{
+	start("fault-exit-1");
+	prepare_fault("fault-exit-2", "strict");
+	expect_gone(commit());
+	ck_assert_int_eq(fake_maps("/fault-exit-1.so"), 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ what is not known */
 /* A module that was stripped of its sections: where words may lead is not known. */
 static json_t *
@@ -341,6 +401,23 @@ without_sections(const char *file)
 	json_object_set_new(m, "path", json_string(path));
 	return json_pack("[o]", m);
 }
+
+/* Where no copy can be made nobody knows, and that is said. */
+START_TEST(a_worker_without_a_descriptor_left)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	struct rlimit before, none;
+	ck_assert_int_eq(prlimit(fake.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+	ck_assert_int_eq(prlimit(fake.pid, RLIMIT_NOFILE, &none, NULL), 0);
+	json_decref(holders(true));
+	ck_assert_int_eq(prlimit(fake.pid, RLIMIT_NOFILE, &before, NULL), 0); /* its end may need some */
+	ck_assert_ptr_nonnull(strstr(fake_log(), "module fault 1 stays mapped: writable memory could not be looked through"));
+}
+END_TEST
 
 START_TEST(a_module_without_sections_is_held)
 {
@@ -406,6 +483,100 @@ START_TEST(a_copy_that_is_killed_tells_nothing)
 }
 END_TEST
 
+static void
+let_go(pid_t copy)
+{
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, copy, NULL, NULL), 0);
+	json_decref(answer());
+}
+
+/* What a copy sees that was made before code came back says nothing of what that did then. */
+START_TEST(a_copy_knows_nothing_of_what_ran_since)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", NULL);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	json_decref(fake_call("mend"));
+	pid_t copy = next_copy(0);
+	prepare_fault("fault-literal-1", NULL); /* which is mapped still */
+	json_decref(commit());
+	json_decref(fake_call("mend"));
+	let_go(copy);
+	prepare_fault("fault-literal-2", "strict");
+	json_t *f = commit();
+	expect_held(f);
+	json_decref(f);
+}
+END_TEST
+
+/* Nor of what a handler, or a thread, did that was in old code then, and left it before the copy was through. */
+START_TEST(who_was_in_old_code_may_have_left_a_word)
+{
+	start("fault-signal-1");
+	prepare_fault("fault-signal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	pid_t copy = next_copy(0);
+	json_decref(fake_call("drop"));
+	let_go(copy);
+	json_t *h = holders(false);
+	expect_held(h);
+	json_decref(h);
+	expect_gone(holders(true)); /* a copy that was made since does */
+	ck_assert_int_eq(fake_maps("/fault-signal-1.so"), 0);
+}
+END_TEST
+
+/* What the worker's loop watches, closed or not. */
+static int
+watched(void)
+{
+	char path[64], line[128];
+	int n = 0;
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)fake.pid, fd);
+		FILE *f = fopen(path, "re");
+		while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+			n += strncmp(line, "tfd:", 4) == 0;
+		if (f != NULL)
+			fclose(f);
+	}
+	return n;
+}
+
+/* A pipe that others have open too is ready for ever: the loop would turn without end. */
+START_TEST(a_look_leaves_nothing_in_the_loop)
+{
+	start("fault-fork-1");
+	prepare_fault("fault-fork-2", NULL);
+	json_decref(fake_prepared(true));
+	fake_bracket(0, 0);
+	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	json_decref(fake_finish(false));
+	int before = watched();
+	ck_assert_int_gt(before, 0);
+	pid_t copy = next_copy(0);
+	json_decref(fake_call("fork"));
+	let_go(copy);
+	ck_assert_int_eq(watched(), before);
+}
+END_TEST
+
+START_TEST(a_soft_purge_waits_for_no_copy)
+{
+	start("fault-literal-1");
+	prepare_fault("fault-literal-2", "strict");
+	json_decref(commit());
+	json_decref(holders(true));
+	pid_t copy = next_copy(0);
+	json_decref(look("soft"));
+	let_go(copy);
+}
+END_TEST
+
 /* A connection that the worker closes meanwhile is closed for its client. */
 START_TEST(a_copy_has_no_descriptor_but_its_own)
 {
@@ -438,17 +609,26 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, fake_setup_logged, fake_teardown);
 	tcase_add_loop_test(tc, a_word_holds_old_code_strictly, 0, NELEM(kept));
+	tcase_add_test(tc, a_thread_local_word_of_a_library);
 	tcase_add_test(tc, a_soft_purge_does_not_look);
 	tcase_add_test(tc, strictness_waits_for_the_confirmation);
+	tcase_add_test(tc, strictness_is_for_what_becomes_old);
+	tcase_add_test(tc, an_end_before_the_first_look);
 	tcase_add_test(tc, a_word_blocks_a_third_version);
 	tcase_add_loop_test(tc, it_goes_when_no_word_is_left, 0, !SANITIZED);
 	tcase_add_loop_test(tc, a_look_before_an_upgrade_is_a_new_one, 0, !SANITIZED);
 	tcase_add_loop_test(tc, the_runtime_leaves_no_word, 0, !SANITIZED);
 	tcase_add_loop_test(tc, a_conversion_leaves_no_word, 0, !SANITIZED);
 	tcase_add_loop_test(tc, code_that_comes_back_is_looked_for_anew, 0, !SANITIZED);
+	tcase_add_loop_test(tc, what_libc_is_to_call_leaves_no_word, 0, !SANITIZED);
+	tcase_add_test(tc, a_worker_without_a_descriptor_left);
 	tcase_add_test(tc, a_module_without_sections_is_held);
 	tcase_add_test(tc, a_copy_that_is_killed_tells_nothing);
 	tcase_add_test(tc, a_copy_has_no_descriptor_but_its_own);
+	tcase_add_test(tc, a_copy_knows_nothing_of_what_ran_since);
+	tcase_add_loop_test(tc, who_was_in_old_code_may_have_left_a_word, 0, !SANITIZED);
+	tcase_add_test(tc, a_look_leaves_nothing_in_the_loop);
+	tcase_add_test(tc, a_soft_purge_waits_for_no_copy);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_SILENT);
