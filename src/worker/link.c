@@ -56,7 +56,7 @@ worker_link_lost(struct worker *w)
 	if (l->sock < 0)
 		return;
 	atomic_store(&w->faults.sock, -1);
-	rel_fd_close(&l->sock);
+	worker_loop_close(w, &l->sock);
 	drop_queues(l);
 	if (w->job && !w->stopping)
 		worker_log(w, RELW_WARNING, "relupd has gone; serving on and connecting again");
@@ -101,7 +101,7 @@ connect_now(struct worker *w, struct rel_err *err)
 		atomic_store(&w->faults.sock, l->sock);
 		return 0;
 	}
-	rel_fd_close(&l->sock);
+	worker_loop_close(w, &l->sock);
 	if (err->code == REL_OK)
 		rel_err_sys(err, REL_E_IO, errno, "cannot watch the socket");
 	return -1;
@@ -156,7 +156,7 @@ void
 worker_link_fini(struct worker *w)
 {
 	atomic_store(&w->faults.sock, -1);
-	rel_fd_close(&w->link.sock);
+	worker_loop_close(w, &w->link.sock);
 	rel_fd_close(&w->link.dirfd);
 	if (w->link.out_end != NULL)
 		drop_queues(&w->link);

@@ -129,6 +129,7 @@ static mono_ns_t
 spare_held(struct worker *w)
 {
 	size_t others = 0, by_words = 0;
+	bool unseen = false;
 	worker_purge_find_others(w);
 	for (struct object *o = w->objects; o != NULL; o = o->next) {
 		if (o->mark)
@@ -136,8 +137,11 @@ spare_held(struct worker *w)
 		bool other = o->foreign || o->handles, words = o->strict && o->seen != WORDS_NONE;
 		o->mark = other || words;
 		others += other;
-		by_words += words;
+		by_words += words && !other;
+		unseen |= words && !other && o->seen == WORDS_UNSEEN;
 	}
+	if (unseen)
+		worker_words_again(w); /* a turn, or somebody else, has come out of it just now */
 	mono_ns_t now = rel_mono_now(), at = others > 0 ? now + PURGE_RETRY : WORKER_NEVER;
 	mono_ns_t look = by_words > 0 ? worker_words_due(w, now) : WORKER_NEVER;
 	return look < at ? look : at;
@@ -249,12 +253,12 @@ worker_purge_for(struct worker *w, const struct op *op, struct rel_err *err)
 		const struct modrec *m =
 		    worker_modrec_find(op->modules, op->module_count, o->module);
 		bool goes = m != NULL && is_loaded(op, o->module) && worker_in_the_way(w, o, m->digest);
-		o->mark = false;
-		o->strict &= !op->soft;
 		if (goes && is_held(w, o))
 			return blocked_by_turns(w, o, err);
 		o->mark = !goes;
 	}
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		o->strict &= o->mark || !op->soft;
 	size_t before = objects(w, true), after;
 	const struct object *o = worker_purge_sweep(w, NULL);
 	after = objects(w, false);

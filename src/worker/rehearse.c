@@ -458,10 +458,10 @@ conclude_unseen(struct rehearsal *r)
 }
 
 static void
-release(struct rehearsal *r)
+release(struct worker *w, struct rehearsal *r)
 {
-	rel_fd_close(&r->pipe);
-	rel_fd_close(&r->pidfd);
+	worker_loop_close(w, &r->pipe);
+	worker_loop_close(w, &r->pidfd);
 	if (r->stage != NULL)
 		munmap(r->stage, sizeof(*r->stage));
 	r->stage = NULL;
@@ -486,7 +486,7 @@ worker_rehearse_reap(struct worker *w)
 	else
 		conclude_unseen(r);
 	w->rehearsal = NULL;
-	release(r); /* before the answer: who asks again at once finds the worker as it was */
+	release(w, r); /* before the answer: who asks again at once finds the worker as it was */
 	if (strcmp(r->result, "ok") == 0)
 		w->rehearsed = r->operation;
 	answer(w, r->operation, r->result, r, r->code, r->text);
@@ -517,7 +517,7 @@ worker_rehearse_drop(struct worker *w)
 		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
 	}
-	release(r);
+	release(w, r);
 	free(r);
 	w->rehearsal = NULL;
 }

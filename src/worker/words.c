@@ -6,9 +6,9 @@
  *
  * A forked copy looks, as its memory stands still: the worker pauses for the fork alone.  What the runtime
  * keeps there itself is skipped, and so are the stacks of its threads: who runs old code is found otherwise
- * (task.c, foreign.c).  Of others only what lies below their frames is, which is nothing but dead words.  ld.so has pointers to each object too, but
- * only to parts that no program's own lead into: headers, symbols, the frame table.  The file's sections tell
- * these apart.
+ * (task.c, foreign.c).  Of others only what lies below their frames is, which is nothing but dead words.
+ * ld.so has pointers to each object too, but only to parts that no program's own lead into: headers, symbols,
+ * the frame table.  The file's sections tell these apart.
  */
 #include "config.h"
 
@@ -38,7 +38,7 @@
 /* Shared, so that it is no private memory to be looked at. */
 struct words_found {
 	_Atomic bool whole;           /* the copy saw all there is */
-	size_t object_count, target_count, skip_count;
+	size_t target_count, skip_count;
 	struct memory_words *of;      /* of each object: [in_look - 1] */
 	bool *known;                  /* its targets are */
 	struct memory_target *targets;
@@ -220,7 +220,6 @@ make_room(struct worker *w, size_t chosen, size_t skips)
 	if (shared == MAP_FAILED)
 		return -1;
 	l->found = shared;
-	l->found->object_count = chosen;
 	l->found->of = (void *)(l->found + 1);
 	l->found->targets = (void *)(l->found->of + chosen);
 	l->found->skip = (void *)(l->found->targets + chosen * PARTS_MAX);
@@ -350,6 +349,8 @@ worker_words_forget(const struct table *t)
 void
 worker_words_again(struct worker *w)
 {
+	if (w->look.at == WORKER_NEVER)
+		return; /* the end */
 	w->look.at = 0;
 	w->look.every = EVERY_FIRST;
 }
