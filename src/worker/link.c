@@ -101,9 +101,9 @@ connect_now(struct worker *w, struct rel_err *err)
 		atomic_store(&w->faults.sock, l->sock);
 		return 0;
 	}
-	worker_loop_close(w, &l->sock);
 	if (err->code == REL_OK)
 		rel_err_sys(err, REL_E_IO, errno, "cannot watch the socket");
+	worker_loop_close(w, &l->sock);
 	return -1;
 }
 
