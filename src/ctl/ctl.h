@@ -108,6 +108,9 @@ const char *ctl_near_best(const struct ctl_near *n); /* NULL: none is near */
 /* `words`: a verb, the first word of verbs, or "" for everything.  -1: no such verb. */
 int ctl_help(struct ctl *c, const char *words);
 
+/* ctl_complete.c: one candidate for the last word a line; a line `:files` or `:dirs` stands for the shell's own */
+int ctl_complete(struct ctl *c, char **words, size_t n);
+
 /* ctl_version.c */
 int ctl_version_print(struct ctl *c);
 

@@ -5,6 +5,7 @@ relctl_SOURCES = \
 	src/ctl/ctl_args.c \
 	src/ctl/ctl_built.h src/ctl/ctl_check.c src/ctl/ctl_diff.c src/ctl/ctl_graph.c \
 	src/ctl/ctl_client.c src/ctl/ctl_client.h \
+	src/ctl/ctl_complete.c \
 	src/ctl/ctl_help.c \
 	src/ctl/ctl_holders.c \
 	src/ctl/ctl_main.c \
@@ -27,3 +28,5 @@ relctl_LDADD = \
 	src/elf/librelelf.la src/plan/librelplan.la src/model/librelmodel.la src/store/librelstore.la \
 	src/proto/librelproto.la src/doc/libreldoc.la src/base/librelbase.la \
 	$(JANSSON_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) $(DW_LIBS)
+
+dist_bashcompletion_DATA += src/ctl/completions/relctl

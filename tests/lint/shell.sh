@@ -6,7 +6,7 @@
 
 files=$(
 	sources "src releases bench tests" '*.sh' '*.bash' '*.bats'
-	for f in bootstrap .ci/run; do
+	for f in bootstrap .ci/run src/ctl/completions/relctl; do
 		test ! -f "$top_srcdir/$f" || echo "$top_srcdir/$f"
 	done
 )

@@ -16,6 +16,7 @@ scenarios = \
 	tests/scenario/75-starts.bats \
 	tests/scenario/80-limits.bats \
 	tests/scenario/85-client.bats \
+	tests/scenario/86-complete.bats \
 	tests/scenario/90-host.bats
 TESTS += $(scenarios)
 EXTRA_DIST += $(scenarios) tests/scenario/lib.bash tests/scenario/tool.py tests/scenario/peer.py
