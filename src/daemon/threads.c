@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/daemon.h"
+#include "stack/maps.h"
 #include "stack/stack.h"
 
 #define OBJECTS_MAX 512
@@ -38,10 +39,10 @@ struct view {
 
 /* "…/objects/DIGEST.so"; false: another file. */
 static bool
-digest_of(const char *line, char digest[static REL_DIGEST_LEN + 1])
+digest_of(const char *path, char digest[static REL_DIGEST_LEN + 1])
 {
 	static const char dir[] = "/objects/";
-	const char *at = strstr(line, dir);
+	const char *at = strstr(path, dir);
 	if (at == NULL || strlen(at) < sizeof(dir) - 1 + REL_DIGEST_LEN)
 		return false;
 	snprintf(digest, REL_DIGEST_LEN + 1, "%s", at + sizeof(dir) - 1);
@@ -52,30 +53,27 @@ digest_of(const char *line, char digest[static REL_DIGEST_LEN + 1])
 static int
 find_objects(struct view *v)
 {
-	char path[48], *line = NULL;
-	size_t size = 0;
-	snprintf(path, sizeof(path), "/proc/%ld/maps", (long)v->pid);
-	FILE *f = fopen(path, "re");
-	if (f == NULL)
+	struct maps maps;
+	struct mapping m;
+	int rc = maps_open(&maps, v->pid);
+	if (rc != 0)
 		return -1;
-	while (getline(&line, &size, f) > 0) {
+	while ((rc = maps_next(&maps, &m)) > 0) {
 		char digest[REL_DIGEST_LEN + 1];
-		uintptr_t lo, hi;
-		if (sscanf(line, "%lx-%lx", &lo, &hi) != 2 || !digest_of(line, digest))
+		if (!digest_of(m.name, digest))
 			continue;
 		size_t i = v->count;
 		while (i > 0 && strcmp(v->objects[i - 1].digest, digest) != 0)
 			i--;
 		if (i > 0) {
-			v->ranges[i - 1].hi = hi;
+			v->ranges[i - 1].hi = m.hi;
 		} else if (v->count < OBJECTS_MAX) {
-			v->ranges[v->count] = (struct stack_range){lo, hi};
+			v->ranges[v->count] = (struct stack_range){m.lo, m.hi};
 			memcpy(v->objects[v->count++].digest, digest, sizeof(digest));
 		}
 	}
-	free(line);
-	fclose(f);
-	return 0;
+	maps_close(&maps);
+	return rc;
 }
 
 static bool

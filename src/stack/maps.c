@@ -66,6 +66,7 @@ maps_next(struct maps *m, struct mapping *ret)
 		return -EIO;
 	ret->readable = at[1] == 'r';
 	ret->writable = at[2] == 'w';
+	ret->executable = at[3] == 'x';
 	ret->shared = at[4] == 's';
 	for (int field = 0; field < 4; field++) { /* the blanks before the name */
 		at += strspn(at, " ");

@@ -18,7 +18,7 @@ struct maps {
 
 struct mapping {
 	uintptr_t lo, hi;             /* [lo, hi) */
-	bool readable, writable, shared;
+	bool readable, writable, executable, shared;
 	const char *name;             /* a path, "[heap]" and the like, or ""; till the next one */
 };
 

@@ -84,6 +84,15 @@ worker_gen_index(const struct gen *g, const char *module)
 }
 
 bool
+worker_gen_has(const struct gen *g, const struct object *o)
+{
+	for (size_t i = 0; i < g->table.n; i++)
+		if (g->table.e[i].obj == o)
+			return true;
+	return false;
+}
+
+bool
 worker_gen_offers(const struct gen *g, uint32_t slot)
 {
 	return slot < g->slot_count && g->slots[slot].fn.event != NULL;

@@ -207,10 +207,7 @@ static bool
 pins(const struct task *t, const struct object *o)
 {
 	const struct gen *g = atomic_load_explicit(&t->runs, memory_order_acquire);
-	for (size_t i = 0; g != NULL && i < g->table.n; i++)
-		if (g->table.e[i].obj == o)
-			return true;
-	return false;
+	return g != NULL && worker_gen_has(g, o);
 }
 
 /* What keeps an old version that a further one needs out of the way. */

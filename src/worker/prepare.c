@@ -225,11 +225,8 @@ static void
 purge_strictly(struct worker *w, const struct op *op)
 {
 	const struct gen *before = op != NULL && op->strict && op->step_count > 0 ? op->steps[0].before : NULL;
-	for (struct object *o = w->objects; o != NULL; o = o->next) {
-		int at = worker_gen_index(w->gen, o->module), was = before != NULL ? worker_gen_index(before, o->module) : -1;
-		bool current = at >= 0 && w->gen->table.e[at].obj == o;
-		o->strict = !current && (o->strict || (was >= 0 && before->table.e[was].obj == o));
-	}
+	for (struct object *o = w->objects; o != NULL; o = o->next)
+		o->strict = !worker_gen_has(w->gen, o) && (o->strict || (before != NULL && worker_gen_has(before, o)));
 	if (before != NULL)
 		worker_words_again(w);
 }

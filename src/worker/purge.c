@@ -180,19 +180,10 @@ objects(const struct worker *w, bool marked)
 }
 
 static bool
-has(const struct gen *g, const struct object *o)
-{
-	for (size_t i = 0; i < g->table.n; i++)
-		if (g->table.e[i].obj == o)
-			return true;
-	return false;
-}
-
-static bool
 is_held(const struct worker *w, const struct object *o)
 {
 	for (const struct gen *g = w->retired; g != NULL; g = g->next_retired)
-		if (has(g, o))
+		if (worker_gen_has(g, o))
 			return true;
 	return false;
 }
@@ -200,7 +191,7 @@ is_held(const struct worker *w, const struct object *o)
 bool
 worker_object_used(const struct worker *w, const struct object *o)
 {
-	return has(w->gen, o) || is_held(w, o);
+	return worker_gen_has(w->gen, o) || is_held(w, o);
 }
 
 static bool

@@ -24,9 +24,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "stack/maps.h"
 #include "worker/sandbox.h"
 
-#define PROC_LINE  8192
 #define SHARED_MAX 64 /* ranges that are told from other faults; more are closed all the same */
 #define FRAMES	   64
 #define ALLOWANCE  (256 * (INT64_C(1) << 20))
@@ -231,35 +231,34 @@ make_handlers(void)
  * takes time and memory, and of a device's registers is an effect by itself.  Reading goes on, so a state
  * that lives there can be converted to one that does not.  Who writes is told of by is_shared(). */
 static void
-close_range_of(struct guard *g, const char *line, uintptr_t keep)
+close_mapping(struct guard *g, const struct mapping *m)
 {
-	unsigned long lo, hi;
-	char perms[5];
-	if (sscanf(line, "%lx-%lx %4s", &lo, &hi, perms) != 3 || perms[3] != 's' || perms[1] != 'w' || lo == keep)
-		return;
-	int prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
+	int prot = (m->readable ? PROT_READ : 0) | (m->executable ? PROT_EXEC : 0);
 	/* NOLINTNEXTLINE: an address as the kernel prints it */
-	if (mprotect((void *)lo, hi - lo, prot) != 0)
+	if (mprotect((void *)m->lo, m->hi - m->lo, prot) != 0)
 		g->complete = false;
 	if (g->shared_count == SHARED_MAX)
 		return;
-	g->shared[g->shared_count].lo = lo;
-	g->shared[g->shared_count++].hi = hi;
+	g->shared[g->shared_count].lo = m->lo;
+	g->shared[g->shared_count++].hi = m->hi;
 }
 
-/* The list is read with stdio, which may map memory meanwhile: private memory, of no interest here. */
 static void
 close_shared(struct guard *g, const void *keep)
 {
-	char line[PROC_LINE];
-	FILE *f = fopen("/proc/self/maps", "re");
-	if (f == NULL) {
+	struct maps maps;
+	struct mapping m;
+	int rc = maps_open(&maps, getpid());
+	if (rc != 0) {
 		g->complete = false;
 		return;
 	}
-	while (fgets(line, sizeof(line), f) != NULL)
-		close_range_of(g, line, (uintptr_t)keep);
-	fclose(f);
+	while ((rc = maps_next(&maps, &m)) > 0)
+		if (m.shared && m.writable && m.lo != (uintptr_t)keep)
+			close_mapping(g, &m);
+	maps_close(&maps);
+	if (rc < 0)
+		g->complete = false;
 }
 
 /* ------------------------------------------------------------------ limits */

@@ -527,6 +527,7 @@ int worker_gen_new(struct worker *w, const struct table *t, struct gen **ret, st
 void worker_gen_free(struct gen **g);
 void worker_gen_set_state(struct gen *g, void *state);
 int worker_gen_index(const struct gen *g, const char *module); /* -1: not in it */
+bool worker_gen_has(const struct gen *g, const struct object *o);
 bool worker_gen_offers(const struct gen *g, uint32_t slot);
 void worker_gen_retire(struct worker *w, struct gen **g); /* freed when no turn pins it */
 void worker_gen_sweep(struct worker *w);

@@ -52,14 +52,21 @@ prepare_fault(const char *file, const char *purge)
 	prepare(loads("fault"), fake_modules(file, "fault", NULL), purge);
 }
 
-static json_t *
-commit(void)
+/* It runs, and may be taken back. */
+static void
+change(void)
 {
 	json_decref(fake_prepared(true));
 	fake_bracket(0, 0);
 	struct proto_frame f = fake_frame(PROTO_DONE);
 	if (f.decided != PROTO_COMMIT)
 		ck_abort_msg("%s", f.text);
+}
+
+static json_t *
+commit(void)
+{
+	change();
 	return fake_finish(true);
 }
 
@@ -191,9 +198,7 @@ START_TEST(a_soft_purge_does_not_look)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", "soft");
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_t *f = fake_finish(false), *h = holders(true); /* it may still be taken back */
 	ck_assert_int_eq(json_integer_value(json_object_get(old_of(h), "held_by")), 0);
 	expect_words(json_object_get(h, "holders"), "memory", 1, "1 word");
@@ -214,9 +219,7 @@ START_TEST(strictness_waits_for_the_confirmation)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", "strict");
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false));
 	json_t *f = fake_finish(true);
 	expect_held(f);
@@ -229,9 +232,7 @@ START_TEST(strictness_is_for_what_becomes_old)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", "soft");
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false));
 	prepare(loads("fault"), fake_modules("fault-literal-2", "fault", NULL), "strict");
 	json_decref(fake_prepared(true));
@@ -248,9 +249,7 @@ START_TEST(an_end_before_the_first_look)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", "strict");
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false)); /* the teardown wants an orderly end */
 }
 END_TEST
@@ -322,9 +321,7 @@ START_TEST(code_that_comes_back_is_looked_for_anew)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", NULL);
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false));
 	json_decref(fake_call("mend"));
 	json_t *h = holders(true);
@@ -503,9 +500,7 @@ START_TEST(a_copy_knows_nothing_of_what_ran_since)
 {
 	start("fault-literal-1");
 	prepare_fault("fault-literal-2", NULL);
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false));
 	json_decref(fake_call("mend"));
 	pid_t copy = next_copy(0);
@@ -561,9 +556,7 @@ START_TEST(a_look_leaves_nothing_in_the_loop)
 {
 	start("fault-fork-1");
 	prepare_fault("fault-fork-2", NULL);
-	json_decref(fake_prepared(true));
-	fake_bracket(0, 0);
-	ck_assert_int_eq(fake_frame(PROTO_DONE).decided, PROTO_COMMIT);
+	change();
 	json_decref(fake_finish(false));
 	int before = watched();
 	ck_assert_int_gt(before, 0);
